@@ -1,0 +1,37 @@
+# On a fresh machine: `make demo` builds everything and runs the main job on real input, `make test` passes all tests.
+# Both install what is missing.
+
+CARGO ?= cargo
+ALLOYWORKS = target/release/alloyworks
+DEMO = target/demo
+
+.PHONY: help setup build demo test parity bench fuzz clean
+
+help:  ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup:  ## install what a fresh machine lacks
+	@./.ci/setup
+
+build: setup  ## build the program
+	$(CARGO) build --release --locked --package aw-cli
+
+demo: build  ## compact a real mixture-of-experts model and verify the proof
+	$(CARGO) xtask corpora
+	$(ALLOYWORKS) run recipes/tiny-moe/compact.yaml --home $(DEMO)/home --out $(DEMO)/artifact
+	$(ALLOYWORKS) verify $(DEMO)/artifact
+
+test: setup  ## format, lints, documentation, tests and repository rules
+	$(CARGO) xtask check
+
+parity:  ## compare with transformers: goldens made anew, and shapes they do not have (says what to install)
+	$(CARGO) xtask parity --goldens
+
+bench: build  ## measure against what people would use instead; some rows need BENCH="--python PYTHON", one with transformers
+	$(CARGO) run --release --package benches -- all $(BENCH)
+
+fuzz: setup  ## fuzz every parser of foreign bytes, briefly
+	./fuzz/run-brief
+
+clean:  ## remove what was built
+	$(CARGO) clean

@@ -1,0 +1,6 @@
+//! YAML text, read into the same tree as JSON.
+
+mod read;
+mod scalar;
+
+pub use read::parse;

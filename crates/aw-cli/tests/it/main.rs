@@ -1,0 +1,11 @@
+//! Runs the real program: what people and scripts meet.
+#![allow(clippy::unwrap_used)]
+
+mod documents;
+mod forge;
+mod kill;
+mod problems;
+mod reference;
+mod support;
+mod surface;
+mod tamper;

@@ -1,0 +1,175 @@
+//! `forge/run`: runs a recipe to a sealed artifact in a folder.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use aw_alloy::artifact::ARTIFACT_SUFFIX;
+use aw_alloy::keys::SecretKey;
+use aw_foundry::{Run, RunOptions};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::plan::{PlanResult, Prepared};
+use crate::environment::{Environment, threads};
+use crate::events::RunEvent;
+use crate::exit::ExitCode;
+use crate::identity;
+use crate::measured::{Benchmark, benchmarks};
+use crate::registry::{About, Command, Example, Outcome, Reach, Surface};
+use crate::report::Report;
+use crate::size::MemoryLimit;
+
+pub(super) fn command() -> Command {
+    let about = About {
+        name: "forge/run",
+        summary: "Runs a recipe and leaves a sealed artifact in a folder",
+        details: "Plans first and refuses what `plan` refuses. A stage whose output is in the store already does not run again, so a \
+                  run that was stopped, or that died, goes on where it was when it is started again. The artifact is signed with this \
+                  node's identity key, which the first run makes.",
+        reach: Reach::Local,
+        examples: &[
+            Example { what: "run, leaving the artifact in ./<name>-<version>", line: "run recipes/tiny-moe/compact.yaml" },
+            Example {
+                what: "another folder, two threads, at most 4 GB for a stage",
+                line: "run recipe.yaml --out compact --threads 2 --memory-limit 4GB",
+            },
+            Example { what: "one line of JSON for everything that happens", line: "run recipe.yaml --json" },
+        ],
+        exit_codes: &[ExitCode::Ok, ExitCode::Refused, ExitCode::Stage, ExitCode::Environment, ExitCode::Cancelled],
+    };
+    Command::new(about, run).with_events()
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Parameters {
+    /// The recipe: a `.yaml`, `.yml` or `.json` file. Relative paths in it start from its folder.
+    #[schemars(extend("x-position" = 1))]
+    recipe: PathBuf,
+    /// The folder for the artifact: absent, empty, or holding an artifact, which is replaced. `./<name>-<version>` when not given.
+    #[schemars(extend("x-value-name" = "FOLDER"))]
+    out: Option<PathBuf>,
+    /// Threads a stage may use; all the machine gives when not given. Does not change what comes out.
+    #[schemars(range(min = 1, max = 4096), extend("x-value-name" = "N"))]
+    threads: Option<u32>,
+    /// The memory a stage may take, such as `8GB`, `512MiB` or `none`. Four fifths of the available memory when not given.
+    #[schemars(extend("x-value-name" = "SIZE"))]
+    memory_limit: Option<MemoryLimit>,
+}
+
+/// What a run made.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunResult {
+    /// The artifact's id: made from recipe, source and output.
+    pub artifact: String,
+    /// The artifact's name.
+    pub name: String,
+    /// The recipe's version.
+    pub version: String,
+    /// Root of the artifact's files.
+    pub output: String,
+    /// The folder it lies in.
+    pub folder: PathBuf,
+    /// Its document.
+    pub document: PathBuf,
+    /// The public key it is signed with.
+    pub public_key: String,
+    /// Short name of that key.
+    pub key_id: String,
+    /// Whether this very artifact was kept already.
+    pub unchanged: bool,
+    /// What became of each step.
+    pub stages: Vec<StageView>,
+    /// What was measured.
+    pub benchmarks: Vec<Benchmark>,
+    /// How long all of it took, in seconds.
+    pub seconds: f64,
+    /// The command line that checks it.
+    pub verify: String,
+}
+
+impl Outcome for RunResult {}
+
+/// What became of a step.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StageView {
+    /// The stage type.
+    pub stage: String,
+    /// Whether it was found in the store.
+    pub cached: bool,
+    /// How long it took when it ran, in seconds.
+    pub seconds: f64,
+    /// Root of the tree after it.
+    pub output: String,
+}
+
+fn run(environment: &Environment, parameters: Parameters, surface: &Surface<'_>) -> Result<RunResult, Report> {
+    let started = Instant::now();
+    let prepared = Prepared::new(environment, &parameters.recipe, parameters.memory_limit)?;
+    let plan = prepared.plan(environment)?;
+    (surface.event)(RunEvent::Planned(Box::new(PlanResult::of(&plan, prepared.memory_limit))));
+    let root = plan.recipe.root();
+    let out = parameters.out.unwrap_or_else(|| PathBuf::from(format!("{}-{}", root.name, root.version)));
+    let key = identity::load_or_create(&environment.identity_file())?;
+    let options = RunOptions {
+        key: &key,
+        out: &out,
+        threads: threads(parameters.threads),
+        memory_limit: prepared.memory_limit,
+        worker: environment.worker(),
+        code: environment.code()?,
+        cancelled: surface.cancelled,
+        events: &|event| (surface.event)(event.into()),
+    };
+    let run = aw_foundry::run(prepared.foundry(environment), &plan, &options)?;
+    Ok(RunResult::of(&run, &key, root.version.clone(), started.elapsed().as_secs_f64()))
+}
+
+impl RunResult {
+    fn of(run: &Run, key: &SecretKey, version: String, seconds: f64) -> Self {
+        let public = key.public();
+        let stage = |stage: &aw_foundry::StageReport| StageView {
+            stage: stage.stage.clone(),
+            cached: stage.cached,
+            seconds: stage.seconds,
+            output: stage.output.to_string(),
+        };
+        Self {
+            artifact: run.artifact.id().to_string(),
+            name: run.artifact.name().to_owned(),
+            version,
+            output: run.artifact.output().to_string(),
+            folder: run.folder.clone(),
+            document: run.folder.join(format!("{}{ARTIFACT_SUFFIX}", run.artifact.name())),
+            public_key: public.to_string(),
+            key_id: public.id(),
+            unchanged: run.unchanged,
+            stages: run.stages.iter().map(stage).collect(),
+            benchmarks: benchmarks(&run.artifact),
+            seconds,
+            verify: format!("alloyworks verify {} --key {public}", shell_word(&run.folder)),
+        }
+    }
+}
+
+/// A path as a shell takes it.
+fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@%".contains(&byte);
+    let text = if text.starts_with('-') { format!("./{text}") } else { text };
+    if !text.is_empty() && text.bytes().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_survive_a_shell() {
+        for (path, word) in [("a/b-1.0", "a/b-1.0"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("-x", "./-x"), ("$x", "'$x'")] {
+            assert_eq!(shell_word(Path::new(path)), word);
+        }
+    }
+}

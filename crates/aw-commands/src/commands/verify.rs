@@ -1,0 +1,165 @@
+//! `forge/verify`: checks an artifact, every byte of it, offline.
+
+use std::path::PathBuf;
+
+use aw_alloy::artifact::{Finding, Severity};
+use aw_alloy::keys::PublicKey;
+use aw_foundry::{FolderVerdict, verify_folder};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::environment::{Environment, threads};
+use crate::exit::ExitCode;
+use crate::registry::{About, Command, Example, Outcome, Reach, Surface};
+use crate::report::{Place, Report};
+
+pub(super) fn command() -> Command {
+    let about = About {
+        name: "forge/verify",
+        summary: "Checks an artifact: every link, every signature, every byte of every file",
+        details: "Works offline on the artifact's folder alone. Good, bad and cannot tell are three answers. Without `--key` any \
+                  consistent signer is accepted: whoever forged it may be anyone. With `--key` only those signers are.",
+        reach: Reach::Local,
+        examples: &[
+            Example { what: "is this artifact what it says it is", line: "verify ./compact-1.0.0" },
+            Example {
+                what: "and made by this node",
+                line: "verify ./compact-1.0.0 --key d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+            },
+        ],
+        exit_codes: &[ExitCode::Ok, ExitCode::No, ExitCode::Unknown, ExitCode::Environment],
+    };
+    Command::new(about, run)
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Parameters {
+    /// The artifact's folder, or its document (`*.alloy.json`).
+    #[schemars(extend("x-position" = 1))]
+    artifact: PathBuf,
+    /// A public key, 64 hex digits: the signer must be one of those named. May be given several times.
+    #[serde(default)]
+    #[schemars(extend("x-value-name" = "HEX"))]
+    key: Vec<String>,
+    /// Threads to hash with; all the machine gives when not given.
+    #[schemars(range(min = 1, max = 4096), extend("x-value-name" = "N"))]
+    threads: Option<u32>,
+}
+
+/// What checking an artifact found.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifyResult {
+    /// The answer.
+    pub verdict: Verdict,
+    /// The document.
+    pub document: PathBuf,
+    /// The artifact's id, when the document is one.
+    pub artifact: Option<String>,
+    /// The artifact's name, when the document is one.
+    pub name: Option<String>,
+    /// Links of the chain.
+    pub links: usize,
+    /// Files that must lie beside the document.
+    pub files: usize,
+    /// Bytes that were hashed.
+    pub bytes: u64,
+    /// The public key the seal is signed with, when its signature is good.
+    pub signer: Option<String>,
+    /// Short name of that key.
+    pub signer_id: Option<String>,
+    /// Whether the signer was held against keys that were named.
+    pub signer_checked: bool,
+    /// Everything that is wrong or cannot be checked.
+    pub findings: Vec<FindingView>,
+    /// What this check does not cover.
+    pub not_checked: Vec<String>,
+}
+
+/// The answer to whether an artifact is what it says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It is.
+    Good,
+    /// It is not.
+    Bad,
+    /// Nothing is known to be wrong, and something cannot be checked.
+    Unknown,
+}
+
+/// One thing that is wrong or cannot be checked.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FindingView {
+    /// `bad` or `unknown`.
+    pub verdict: Verdict,
+    /// What it concerns: a link, the seal, the document.
+    pub place: String,
+    /// The file it concerns.
+    pub file: Option<String>,
+    /// What was found and what was expected.
+    pub message: String,
+}
+
+impl Outcome for VerifyResult {
+    fn exit_code(&self) -> ExitCode {
+        match self.verdict {
+            Verdict::Good => ExitCode::Ok,
+            Verdict::Bad => ExitCode::No,
+            Verdict::Unknown => ExitCode::Unknown,
+        }
+    }
+}
+
+fn run(_: &Environment, parameters: Parameters, _: &Surface<'_>) -> Result<VerifyResult, Report> {
+    let trusted: Vec<PublicKey> =
+        parameters.key.iter().enumerate().map(|(index, text)| key(index, text)).collect::<Result<_, _>>()?;
+    let verdict = verify_folder(&parameters.artifact, &trusted, threads(parameters.threads))?;
+    Ok(VerifyResult::of(&verdict, !trusted.is_empty()))
+}
+
+fn key(index: usize, text: &str) -> Result<PublicKey, Report> {
+    let place = Place { member: Some(format!("key[{index}]")), ..Place::default() };
+    PublicKey::parse(text).map_err(|error| Report::new(ExitCode::Usage, "key", error.to_string()).at(place))
+}
+
+impl VerifyResult {
+    fn of(verdict: &FolderVerdict, keys_named: bool) -> Self {
+        let verification = &verdict.verification;
+        let artifact = verification.artifact.as_ref();
+        let findings: Vec<FindingView> = verification.findings.iter().map(FindingView::of).collect();
+        let worst = verification.findings.iter().map(|finding| finding.severity).max();
+        let mut not_checked = Vec::new();
+        if !keys_named {
+            not_checked.push("signer not checked against a key you trust; name one with `--key`".to_owned());
+        }
+        not_checked.push("revocation not checked".to_owned());
+        Self {
+            verdict: match worst {
+                None => Verdict::Good,
+                Some(Severity::Unknown) => Verdict::Unknown,
+                Some(Severity::Bad) => Verdict::Bad,
+            },
+            document: verdict.document.clone(),
+            artifact: artifact.map(|artifact| artifact.id().to_string()),
+            name: artifact.map(|artifact| artifact.name().to_owned()),
+            links: artifact.map_or(0, |artifact| artifact.chain().links.len()),
+            files: verification.files.len(),
+            bytes: verdict.bytes,
+            signer: verification.signer.map(|key| key.to_string()),
+            signer_id: verification.signer.map(|key| key.id()),
+            signer_checked: keys_named,
+            findings,
+            not_checked,
+        }
+    }
+}
+
+impl FindingView {
+    fn of(finding: &Finding) -> Self {
+        let verdict = if finding.severity == Severity::Bad { Verdict::Bad } else { Verdict::Unknown };
+        Self { verdict, place: finding.place.clone(), file: finding.file.clone(), message: finding.message.clone() }
+    }
+}

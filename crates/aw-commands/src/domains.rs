@@ -1,0 +1,42 @@
+//! The built-in domains: the one list that names them.
+
+use std::sync::Arc;
+
+use aw_domain::{Domain, Registry, RegistryError};
+
+/// Who registers them, for messages.
+const BY: &str = "alloyworks";
+/// The domains of a document that declares none.
+const DEFAULT: &[&str] = &["llm-forge"];
+
+fn domains() -> Vec<Arc<dyn Domain>> {
+    vec![
+        #[cfg(feature = "llm-forge")]
+        Arc::new(llm_forge::LlmForge),
+    ]
+}
+
+/// The registry of the built-in domains.
+///
+/// # Errors
+/// [`RegistryError`] when two of them do not go together, which is a bug.
+pub fn built_in() -> Result<Registry, RegistryError> {
+    let mut registry = Registry::new();
+    for domain in domains() {
+        registry.register(domain, BY)?;
+    }
+    let built = registry.ids();
+    let default: Vec<&str> = DEFAULT.iter().copied().filter(|id| built.iter().any(|it| it == id)).collect();
+    registry.set_default(&default)?;
+    Ok(registry)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    #[test]
+    fn the_built_in_domains_go_together() {
+        assert_eq!(super::built_in().unwrap().ids().len(), super::domains().len());
+    }
+}

@@ -1,0 +1,60 @@
+//! What can be asked of Alloyworks: one definition per command, read by every surface.
+//!
+//! A [`Command`] has a name, a summary, a reach, the schemas of its typed parameters and result, and one function. The
+//! [`registry()`] lists them; the program, a server or a remote node finds everything it needs there and adds no logic of
+//! its own. What running means is `aw-foundry`'s affair, drawing is the surface's. This crate is also the composition root: the
+//! built-in domains are named in `domains.rs`, and environment variables are read in `variables.rs` alone.
+//!
+//! Features: `llm-forge` (default) builds that domain in.
+//!
+//! ```
+//! let registry = aw_commands::registry();
+//! let names: Vec<&str> = registry.iter().map(|command| command.name).collect();
+//! assert_eq!(names, ["forge/plan", "forge/run", "forge/verify", "forge/show", "store/gc", "node/doctor"]);
+//! assert!(registry[0].parameters["properties"]["recipe"].is_object());
+//! ```
+
+#![allow(clippy::result_large_err, reason = "a command makes one report, and ends with it")]
+
+mod commands;
+mod domains;
+mod environment;
+mod events;
+mod exit;
+mod identity;
+mod machine;
+mod measured;
+mod recipe_file;
+mod registry;
+mod report;
+mod size;
+pub mod variables;
+pub mod words;
+
+pub use commands::doctor::{Check, CheckState, DoctorResult, DomainView, StageTypeView};
+pub use commands::gc::{GcResult, KeptView, Removed};
+pub use commands::plan::{PlanResult, StepState, StepView};
+pub use commands::registry;
+pub use commands::run::{RunResult, StageView};
+pub use commands::show::{ArtifactView, LinkView, RecipeStageView, RecipeView, ShowResult};
+pub use commands::verify::{FindingView, Verdict, VerifyResult};
+pub use domains::built_in;
+pub use environment::{Environment, EnvironmentError, Settings};
+pub use events::{ProgressUnit, RunEvent};
+pub use exit::ExitCode;
+pub use measured::{Benchmark, benchmarks};
+pub use registry::{Answer, Command, Example, Outcome, Reach, Surface};
+pub use report::{Place, Report, Severity};
+pub use size::{MemoryLimit, SizeError};
+
+/// Serves one stage: what the program does when a run starts it as the process of a heavy stage.
+///
+/// # Errors
+/// When the job cannot be read or an answer cannot be written.
+pub fn serve_worker(
+    registry: &aw_domain::Registry,
+    input: impl std::io::Read + Send + 'static,
+    output: impl std::io::Write + Send,
+) -> std::io::Result<()> {
+    aw_foundry::serve(registry, input, output)
+}

@@ -1,0 +1,36 @@
+//! Every environment variable the program reads. Nothing else reads any.
+
+use std::ffi::OsString;
+
+/// One environment variable.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+}
+
+/// The home folder, when `--home` does not name one.
+pub const HOME_FOLDER: Variable =
+    Variable { name: "ALLOYWORKS_HOME", summary: "The home folder: store and keys. `--home` wins over it." };
+/// Where the home folder is made when nothing names one.
+pub const XDG_DATA_HOME: Variable = Variable {
+    name: "XDG_DATA_HOME",
+    summary: "When set, the home folder is `alloyworks` in it, unless `ALLOYWORKS_HOME` names another.",
+};
+/// Where the home folder is made when `XDG_DATA_HOME` is not set.
+pub const USER_HOME: Variable =
+    Variable { name: "HOME", summary: "When nothing else names one, the home folder is `.local/share/alloyworks` in it." };
+/// Turns colours off.
+pub const NO_COLOR: Variable = Variable { name: "NO_COLOR", summary: "When set to anything, `--color auto` means no colours." };
+
+/// All of them, for the reference.
+pub const ALL: &[Variable] = &[HOME_FOLDER, XDG_DATA_HOME, USER_HOME, NO_COLOR];
+
+impl Variable {
+    /// Its value; `None` when it is not set or empty.
+    pub fn value(&self) -> Option<OsString> {
+        std::env::var_os(self.name).filter(|value| !value.is_empty())
+    }
+}

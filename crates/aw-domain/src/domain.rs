@@ -1,0 +1,89 @@
+//! What a domain is.
+
+use std::path::{Path, PathBuf};
+
+use aw_alloy::artifact::Artifact;
+use aw_alloy::chain::Chain;
+use aw_alloy::digest::TreeRoot;
+use aw_alloy::recipe::Recipe;
+use aw_alloy::text::Problem;
+use aw_alloy::tree::{Tree, TreePath};
+use serde_json::{Map, Value};
+
+use crate::stage::StageType;
+
+/// A family of stage types with its own schemas and executors.
+pub trait Domain: Send + Sync {
+    /// Its identity, compared exactly.
+    fn id(&self) -> &str;
+
+    /// The version of its vocabulary. A changed vocabulary takes a new id, so that old documents keep resolving.
+    fn version(&self) -> &str;
+
+    /// The domain class a document of this domain carries in `typeByte`.
+    fn type_byte(&self) -> u8;
+
+    /// Its stage types. Must be the same at every call.
+    fn stage_types(&self) -> Vec<StageType>;
+
+    /// The recipe root members it adds to the universal ones.
+    fn root_members(&self) -> Vec<RootMember> {
+        Vec::new()
+    }
+
+    /// Finds the recipe's source and says what it is, reading no more than metadata.
+    ///
+    /// # Errors
+    /// Every problem found, with its place in the recipe; a domain without sources refuses with one problem.
+    fn source(&self, request: &SourceRequest<'_>) -> Result<Source, Vec<Problem>> {
+        let _ = request;
+        let message = format!("domain `{}` has no source resolver, its recipes cannot run here", self.id());
+        Err(vec![Problem::new("source-unsupported", "source", message)])
+    }
+
+    /// Derives the artifact's root members (`results`, `forgedParamsB`, parts of `integrity`, …) from what the chain measured.
+    ///
+    /// Only members that a run may add are taken; see [`aw_alloy::recipe::RUN_MEMBERS`].
+    fn learned(&self, chain: &Chain, tree: &Tree) -> Map<String, Value> {
+        let _ = (chain, tree);
+        Map::new()
+    }
+
+    /// Renders the artifact's card from the artifact alone; `None` when the domain has none.
+    fn card(&self, artifact: &Artifact) -> Option<String> {
+        let _ = artifact;
+        None
+    }
+}
+
+/// A member a domain adds to the recipe's root.
+#[derive(Clone, Debug)]
+pub struct RootMember {
+    /// Its name.
+    pub name: &'static str,
+    /// Its JSON Schema.
+    pub schema: Value,
+}
+
+/// What a source resolver is asked.
+pub struct SourceRequest<'a> {
+    /// The recipe, already checked against the schemas.
+    pub recipe: &'a Recipe,
+    /// The folder that relative paths in the recipe start from.
+    pub recipe_folder: &'a Path,
+}
+
+/// A source found on this machine.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Where it is.
+    pub folder: PathBuf,
+    /// Which of its files are part of it, relative to `folder`.
+    pub files: Vec<TreePath>,
+    /// Folder of the tree that its files are placed under.
+    pub placed_under: &'static str,
+    /// The root its tree must have, when the recipe pins it.
+    pub pinned_root: Option<TreeRoot>,
+    /// What stages may want to know at plan time; the core does not look inside.
+    pub facts: Value,
+}

@@ -1,0 +1,278 @@
+//! Which domains exist. Lookup is exact; nothing falls back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aw_alloy::recipe::{StageSchema, Vocabulary};
+use serde_json::{Value, json};
+
+use crate::domain::Domain;
+use crate::stage::{Executor, StageType};
+
+/// Why a domain is not registered or not found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// A domain without a name.
+    #[error("`{by}` registers a domain with an empty id")]
+    EmptyId {
+        /// Who registers.
+        by: String,
+    },
+    /// The id is taken by another definition.
+    #[error(
+        "domain `{id}` is registered by `{first}`; `{second}` registers a different one under the same id, which needs an id of its own"
+    )]
+    Taken {
+        /// The id.
+        id: String,
+        /// Who has it.
+        first: String,
+        /// Who wants it.
+        second: String,
+    },
+    /// One domain names a stage type twice.
+    #[error("domain `{id}` names stage type `{stage}` twice")]
+    StageTwice {
+        /// The domain.
+        id: String,
+        /// The stage type.
+        stage: String,
+    },
+    /// No such domain.
+    #[error("no domain `{id}` is registered; registered are {}", list(.registered))]
+    Unknown {
+        /// The id asked for.
+        id: String,
+        /// The registered ids, sorted.
+        registered: Vec<String>,
+    },
+}
+
+fn list(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+struct Entry {
+    domain: Arc<dyn Domain>,
+    by: String,
+    definition: Value,
+    stages: BTreeMap<&'static str, StageType>,
+}
+
+/// The domains this program knows.
+#[derive(Default)]
+pub struct Registry {
+    entries: BTreeMap<String, Entry>,
+    default: Vec<String>,
+}
+
+/// What a stage type's name means to a document's domains.
+pub enum StageLookup<'a> {
+    /// A stage type of a declared domain.
+    Found(&'a StageType),
+    /// A stage type of a domain that the document does not declare.
+    Undeclared {
+        /// That domain.
+        domain: &'a str,
+    },
+    /// No registered domain has it.
+    Unknown,
+}
+
+impl Registry {
+    /// A registry with no domain.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Registers a domain on behalf of `by`. The same definition twice changes nothing.
+    ///
+    /// # Errors
+    /// [`RegistryError`] for an empty id, a taken id with another definition, or a stage type named twice.
+    pub fn register(&mut self, domain: Arc<dyn Domain>, by: &str) -> Result<(), RegistryError> {
+        let id = domain.id().to_owned();
+        if id.is_empty() {
+            return Err(RegistryError::EmptyId { by: by.into() });
+        }
+        let mut stages = BTreeMap::new();
+        for stage in domain.stage_types() {
+            let name = stage.name;
+            if stages.insert(name, stage).is_some() {
+                return Err(RegistryError::StageTwice { id, stage: name.into() });
+            }
+        }
+        let definition = define(domain.as_ref(), &stages);
+        match self.entries.get(&id) {
+            Some(entry) if entry.definition == definition => Ok(()),
+            Some(entry) => Err(RegistryError::Taken { id, first: entry.by.clone(), second: by.into() }),
+            None => {
+                self.entries.insert(id, Entry { domain, by: by.into(), definition, stages });
+                Ok(())
+            }
+        }
+    }
+
+    /// Says which domains a document uses that declares none.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unknown`] when one of them is not registered.
+    pub fn set_default(&mut self, ids: &[&str]) -> Result<(), RegistryError> {
+        for id in ids {
+            self.domain(id)?;
+        }
+        self.default = ids.iter().map(|id| (*id).to_owned()).collect();
+        Ok(())
+    }
+
+    /// The registered ids, sorted.
+    pub fn ids(&self) -> Vec<String> {
+        self.entries.keys().cloned().collect()
+    }
+
+    /// The domain with exactly this id.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unknown`] listing what is registered.
+    pub fn domain(&self, id: &str) -> Result<&Arc<dyn Domain>, RegistryError> {
+        match self.entries.get(id) {
+            Some(entry) => Ok(&entry.domain),
+            None => Err(RegistryError::Unknown { id: id.into(), registered: self.ids() }),
+        }
+    }
+
+    /// The stage types of a domain, sorted by name.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unknown`] listing what is registered.
+    pub fn stage_types(&self, id: &str) -> Result<impl Iterator<Item = &StageType>, RegistryError> {
+        self.domain(id)?;
+        Ok(self.entries[id].stages.values())
+    }
+
+    /// Looks a stage type up in the domains a document declares, in their order.
+    pub fn stage(&self, domains: &[String], name: &str) -> StageLookup<'_> {
+        for id in domains {
+            if let Some(stage) = self.entries.get(id).and_then(|entry| entry.stages.get(name)) {
+                return StageLookup::Found(stage);
+            }
+        }
+        match self.entries.iter().find(|(_, entry)| entry.stages.contains_key(name)) {
+            Some((id, _)) => StageLookup::Undeclared { domain: id },
+            None => StageLookup::Unknown,
+        }
+    }
+}
+
+/// What makes two registrations the same: everything a document can depend on.
+fn define(domain: &dyn Domain, stages: &BTreeMap<&'static str, StageType>) -> Value {
+    let stage = |stage: &StageType| {
+        let code = match &stage.executor {
+            Executor::Here(stage) => json!(stage.code_version()),
+            Executor::DeclaredOnly => Value::Null,
+        };
+        json!({"phase": stage.phase, "schema": stage.schema, "code": code})
+    };
+    let stages: BTreeMap<_, _> = stages.iter().map(|(name, it)| (name, stage(it))).collect();
+    let roots: BTreeMap<_, _> = domain.root_members().into_iter().map(|member| (member.name, member.schema)).collect();
+    json!({"version": domain.version(), "typeByte": domain.type_byte(), "stages": stages, "rootMembers": roots})
+}
+
+impl Vocabulary for Registry {
+    fn domains(&self) -> Vec<String> {
+        self.ids()
+    }
+
+    fn default_domains(&self) -> Vec<String> {
+        self.default.clone()
+    }
+
+    fn stage_names(&self, domains: &[String]) -> Vec<String> {
+        let entries = domains.iter().filter_map(|id| self.entries.get(id));
+        entries.flat_map(|entry| entry.stages.keys().map(|name| (*name).to_owned())).collect()
+    }
+
+    fn stage_schema(&self, domains: &[String], name: &str) -> StageSchema {
+        match self.stage(domains, name) {
+            StageLookup::Found(stage) => StageSchema::Found(stage.schema.clone()),
+            StageLookup::Undeclared { domain } => StageSchema::Undeclared(domain.to_owned()),
+            StageLookup::Unknown => StageSchema::Unknown,
+        }
+    }
+
+    fn root_members(&self, domains: &[String]) -> Vec<(String, Value)> {
+        let entries = domains.iter().filter_map(|id| self.entries.get(id));
+        entries.flat_map(|entry| entry.domain.root_members()).map(|member| (member.name.to_owned(), member.schema)).collect()
+    }
+
+    fn type_byte(&self, domain: &str) -> Option<u8> {
+        Some(self.entries.get(domain)?.domain.type_byte())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::stage::Phase;
+
+    struct Named(&'static str, &'static str, Vec<&'static str>);
+
+    impl Domain for Named {
+        fn id(&self) -> &str {
+            self.0
+        }
+        fn version(&self) -> &str {
+            self.1
+        }
+        fn type_byte(&self) -> u8 {
+            0xff
+        }
+        fn stage_types(&self) -> Vec<StageType> {
+            let stage = |name: &&'static str| StageType {
+                name,
+                summary: "",
+                phase: Phase::Transform,
+                schema: json!({"type": "object"}),
+                executor: Executor::DeclaredOnly,
+            };
+            self.2.iter().map(stage).collect()
+        }
+    }
+
+    fn registry() -> Registry {
+        let mut registry = Registry::new();
+        registry.register(Arc::new(Named("pottery", "1", vec!["fire"])), "first").unwrap();
+        registry.register(Arc::new(Named("glass", "1", vec!["blow"])), "first").unwrap();
+        registry
+    }
+
+    #[test]
+    fn the_same_twice_is_nothing_and_a_different_one_names_both() {
+        let mut registry = registry();
+        registry.register(Arc::new(Named("pottery", "1", vec!["fire"])), "second").unwrap();
+        assert_eq!(registry.ids(), ["glass", "pottery"]);
+        let error = registry.register(Arc::new(Named("pottery", "1", vec!["fire", "glaze"])), "second").unwrap_err().to_string();
+        for expected in ["`pottery`", "`first`", "`second`"] {
+            assert!(error.contains(expected), "{error}");
+        }
+        assert!(matches!(registry.register(Arc::new(Named("", "1", vec![])), "x"), Err(RegistryError::EmptyId { .. })));
+        assert!(matches!(
+            registry.register(Arc::new(Named("x", "1", vec!["a", "a"])), "x"),
+            Err(RegistryError::StageTwice { .. })
+        ));
+    }
+
+    #[test]
+    fn lookup_is_exact_and_never_falls_back() {
+        let registry = registry();
+        for near in ["Pottery", "potter", "pottery ", ""] {
+            let error = registry.domain(near).err().unwrap().to_string();
+            assert!(error.contains(&format!("`{near}`")) && error.contains("`glass`, `pottery`"), "{error}");
+        }
+        let pottery = ["pottery".to_owned()];
+        assert!(matches!(registry.stage(&pottery, "fire"), StageLookup::Found(_)));
+        assert!(matches!(registry.stage(&pottery, "blow"), StageLookup::Undeclared { domain: "glass" }));
+        assert!(matches!(registry.stage(&pottery, "fir"), StageLookup::Unknown));
+    }
+}

@@ -1,0 +1,36 @@
+//! Plans and runs a recipe: cache, resume, cancellation, limits. Emits typed events and draws nothing.
+//!
+//! [`plan()`] refuses everything that can be refused before any content is computed and says what a run would do. [`run()`] does it:
+//! a stage whose key is in the store is not run again, heavy stages run in a child process under a memory limit, and what
+//! comes out is a sealed artifact in a folder. [`verify_folder`] checks such a folder. What a stage does is its domain's affair, where
+//! bytes rest is `aw-store`'s, and the document's rules are `aw-alloy`'s.
+
+mod clock;
+mod error;
+mod events;
+mod inputs;
+mod plan;
+mod publish;
+mod record;
+mod run;
+mod verify;
+mod worker;
+
+pub use error::{PlanError, RunError, VerifyError};
+pub use events::Event;
+pub use plan::{Cached, Plan, PlannedFile, SourceState, Step, plan};
+pub use run::{Run, RunOptions, StageReport, WorkerCommand, run};
+pub use verify::{FolderVerdict, verify_folder};
+pub use worker::{Job, serve};
+
+use aw_domain::Registry;
+use aw_store::Store;
+
+/// What planning and running need: the domains and the store.
+#[derive(Clone, Copy)]
+pub struct Foundry<'a> {
+    /// The domains this program knows.
+    pub registry: &'a Registry,
+    /// Where trees and stage records rest.
+    pub store: &'a Store,
+}

@@ -1,0 +1,57 @@
+//! What tests of several crates need: snapshots of folders, and the shared documents when they are there.
+//!
+//! For tests only; nothing that ships depends on it.
+#![allow(
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests say what they skip and panic when something is off"
+)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Reads every file below a folder, by path.
+///
+/// # Panics
+/// When something cannot be read.
+pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().to_string_lossy().into_owned();
+                found.insert(name, std::fs::read(path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// Writes files below a folder, by path; the inverse of [`files`].
+///
+/// # Panics
+/// When something cannot be written.
+pub fn write_files(folder: &Path, files: &BTreeMap<String, Vec<u8>>) {
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+}
+
+/// A folder of documents published by others, which lies beside the repository on some machines. Says so when it is skipped.
+pub fn shared(name: &str) -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let root = std::env::var_os("ALLOYWORKS_SHARED").map_or(beside, PathBuf::from);
+    let folder = root.join(name);
+    if !folder.is_dir() {
+        eprintln!("skipped: no folder `{}` (set ALLOYWORKS_SHARED to where the shared documents are)", folder.display());
+        return None;
+    }
+    Some(folder)
+}

@@ -1,0 +1,90 @@
+//! The domain as the registry sees it.
+
+use std::sync::Arc;
+
+use aw_alloy::artifact::Artifact;
+use aw_alloy::chain::Chain;
+use aw_domain::{Domain, Executor, Phase, Problem, RootMember, Source, SourceRequest, Stage, StageType, Tree, schema_of};
+use serde_json::{Map, Value};
+
+use crate::stages::corpora::{CALIBRATION, Corpora, EVALUATION};
+use crate::stages::eval::{Eval, EvalConfig};
+use crate::stages::package::{Package, PackageConfig};
+use crate::stages::profile::{ExpertActivationProfile, ProfileConfig};
+use crate::stages::prune::{ExpertPrune, PruneConfig};
+use crate::{card, learned, source};
+
+/// The language-model forge.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LlmForge;
+
+impl Domain for LlmForge {
+    fn id(&self) -> &str {
+        "llm-forge"
+    }
+
+    fn version(&self) -> &str {
+        "1"
+    }
+
+    fn type_byte(&self) -> u8 {
+        0x01
+    }
+
+    fn stage_types(&self) -> Vec<StageType> {
+        let here = |name, summary, phase, schema, stage: Arc<dyn Stage>| StageType {
+            name,
+            summary,
+            phase,
+            schema,
+            executor: Executor::Here(stage),
+        };
+        vec![
+            here(
+                "expert-activation-profile",
+                "Measures on a corpus how much each expert matters, every metric in one pass.",
+                Phase::Transform,
+                schema_of::<ProfileConfig>(),
+                Arc::new(ExpertActivationProfile),
+            ),
+            here(
+                "expert-prune",
+                "Keeps the experts of each layer that matter most and drops the rest.",
+                Phase::Transform,
+                schema_of::<PruneConfig>(),
+                Arc::new(ExpertPrune),
+            ),
+            here(
+                "eval",
+                "Measures the model next to the unmodified base and to controls.",
+                Phase::Delivery,
+                schema_of::<EvalConfig>(),
+                Arc::new(Eval),
+            ),
+            here(
+                "package",
+                "Puts the model into a folder that people load.",
+                Phase::Delivery,
+                schema_of::<PackageConfig>(),
+                Arc::new(Package),
+            ),
+        ]
+    }
+
+    fn root_members(&self) -> Vec<RootMember> {
+        let member = |name| RootMember { name, schema: schema_of::<Corpora>() };
+        vec![member(CALIBRATION), member(EVALUATION)]
+    }
+
+    fn source(&self, request: &SourceRequest<'_>) -> Result<Source, Vec<Problem>> {
+        source::find(request)
+    }
+
+    fn learned(&self, chain: &Chain, tree: &Tree) -> Map<String, Value> {
+        learned::learned(chain, tree)
+    }
+
+    fn card(&self, artifact: &Artifact) -> Option<String> {
+        Some(card::render(artifact))
+    }
+}

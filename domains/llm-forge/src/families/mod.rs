@@ -1,0 +1,233 @@
+//! Model families: what a tensor is by its name, and the geometry a config declares.
+//!
+//! One file per family behind one contract; shared code never branches on an architecture's name. Lookup is exact: an unknown
+//! architecture is an error that lists what is registered.
+
+mod config;
+mod error;
+mod mixtral;
+mod model;
+mod names;
+mod olmoe;
+mod qwen3_moe;
+mod shapes;
+
+use std::fmt;
+
+use serde_json::Value;
+
+pub use error::{ConfigProblem, FamilyError, ModelError, TensorProblem};
+pub use mixtral::Mixtral;
+pub use model::{MAX_CONFIG_BYTES, Model};
+pub use olmoe::Olmoe;
+pub use qwen3_moe::Qwen3Moe;
+
+/// Most layers a config may declare; a limit on memory, far above any model.
+pub const MAX_LAYERS: u64 = 4096;
+
+/// Most experts a layer may have; a limit on memory, far above any model.
+pub const MAX_EXPERTS: u64 = 65_536;
+
+/// One model family: what its tensors are called and what its config means.
+pub trait Family: fmt::Debug + Sync {
+    /// Returns the `model_type` of its configs.
+    fn architecture(&self) -> &'static str;
+
+    /// Returns the name of the reference implementation's class.
+    fn class(&self) -> &'static str;
+
+    /// Returns the id of its expert tensor layout, as recipes spell it in `expertTensorLayout`.
+    fn layout_id(&self) -> &'static str;
+
+    /// Returns the config keys that may hold the number of experts, the usual one first.
+    fn expert_count_keys(&self) -> &'static [&'static str];
+
+    /// Reads the geometry a config declares.
+    ///
+    /// # Errors
+    /// [`FamilyError::Config`] with every field that is missing, wrong or asks for something unsupported.
+    fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError>;
+
+    /// Says what a tensor is by its on-disk name, or `None` when the family has no such tensor.
+    fn role(&self, tensor: &str) -> Option<Role>;
+
+    /// Returns the on-disk name of a role that a geometry of this family has.
+    fn tensor_name(&self, role: &Role) -> String;
+
+    /// Returns the layer whose feed-forward block a tensor's name lies in, whether or not it has a role.
+    fn block_layer(&self, tensor: &str) -> Option<usize>;
+}
+
+/// Every family there is. Adding one is its file and one line here.
+static FAMILIES: [&dyn Family; 3] = [&Mixtral, &Olmoe, &Qwen3Moe];
+
+/// Returns the registered families, by architecture.
+#[must_use]
+pub fn families() -> &'static [&'static dyn Family] {
+    &FAMILIES
+}
+
+/// Returns the family of exactly this architecture.
+///
+/// # Errors
+/// [`FamilyError::Unknown`], listing what is registered.
+pub fn family(architecture: &str) -> Result<&'static dyn Family, FamilyError> {
+    FAMILIES.iter().copied().find(|family| family.architecture() == architecture).ok_or_else(|| FamilyError::Unknown {
+        architecture: architecture.to_owned(),
+        registered: FAMILIES.iter().map(|family| family.architecture()).collect(),
+    })
+}
+
+/// Checks the relations between fields that every family's forward pass relies on.
+fn check_relations(reader: &mut config::ConfigReader<'_>, geometry: &Geometry) {
+    if !reader.clean() {
+        return;
+    }
+    let Geometry { heads, kv_heads, head_dim, experts, top_k, .. } = *geometry;
+    reader.require(
+        heads.is_multiple_of(kv_heads),
+        "num_key_value_heads",
+        &format!("a divisor of num_attention_heads = {heads}"),
+        kv_heads,
+    );
+    reader.require(
+        head_dim > 0 && head_dim.is_multiple_of(2),
+        "head_dim",
+        "an even number: the rotary embedding turns pairs",
+        head_dim,
+    );
+    reader.require(top_k <= experts, "num_experts_per_tok", &format!("at most the {experts} experts of a layer"), top_k);
+}
+
+/// What the forward pass and the prune need to know of a model, read from its `config.json`.
+///
+/// # Source
+/// The reference implementations' config classes; every field is declared by the config or by the family's documented default.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Geometry {
+    /// Number of decoder layers.
+    pub layers: usize,
+    /// Width of the residual stream.
+    pub hidden: usize,
+    /// Rows of the embedding and output matrices.
+    pub vocab: usize,
+    /// Query heads.
+    pub heads: usize,
+    /// Key/value heads; divides `heads`.
+    pub kv_heads: usize,
+    /// Width of one head.
+    pub head_dim: usize,
+    /// Experts per sparse layer (N).
+    pub experts: usize,
+    /// Experts a token is routed to (k).
+    pub top_k: usize,
+    /// Inner width of one expert.
+    pub expert_intermediate: usize,
+    /// Inner width of a dense layer's feed-forward block; `None` where the family has no dense layers.
+    pub dense_intermediate: Option<usize>,
+    /// Per layer: true when the layer routes to experts, false when its feed-forward block is dense.
+    pub sparse: Vec<bool>,
+    /// Epsilon of every RMS norm.
+    pub rms_eps: f32,
+    /// Base of the rotary embedding (default rope type only; any other type is refused by the family).
+    pub rope_theta: f64,
+    /// Whether the selected experts' weights are renormalised to sum to one.
+    pub norm_topk: bool,
+    /// Where query and key are normalised.
+    pub qk_norm: QkNorm,
+    /// Clamp of query, key and value projections, where declared.
+    pub clip_qkv: Option<f32>,
+    /// Whether the attention projections carry a bias.
+    pub attention_bias: bool,
+    /// Attention window in tokens, where declared and in use.
+    pub sliding_window: Option<usize>,
+    /// Whether the output matrix is the embedding matrix.
+    pub tie_embeddings: bool,
+    /// Longest context the config declares, in tokens.
+    pub max_positions: usize,
+}
+
+/// Where a family normalises query and key before the rotary embedding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QkNorm {
+    /// Nowhere.
+    None,
+    /// RMS norm over each head (`head_dim` weights).
+    PerHead,
+    /// RMS norm over the full projection before it is split into heads.
+    FullWidth,
+}
+
+/// What a tensor is, by its on-disk name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// `[vocab, hidden]`
+    Embedding,
+    /// `[hidden]`
+    FinalNorm,
+    /// `[vocab, hidden]`
+    Output,
+    /// `[hidden]`, before attention
+    AttentionNorm {
+        /** Layer index. */
+        layer: usize,
+    },
+    /// `[hidden]`, before the feed-forward block
+    FeedForwardNorm {
+        /** Layer index. */
+        layer: usize,
+    },
+    /// One attention tensor.
+    Attention {
+        /** Layer index. */
+        layer: usize,
+        /** Which. */
+        part: AttentionPart,
+    },
+    /// `[experts, hidden]`: the router gate
+    Router {
+        /** Layer index. */
+        layer: usize,
+    },
+    /// One projection of one expert.
+    Expert {
+        /** Layer index. */
+        layer: usize,
+        /** Expert index. */
+        expert: usize,
+        /** Which. */
+        part: ExpertPart,
+    },
+    /// One projection of a dense layer's feed-forward block.
+    Dense {
+        /** Layer index. */
+        layer: usize,
+        /** Which. */
+        part: ExpertPart,
+    },
+}
+
+/// The tensors of an attention block. Projections are `[out, in]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names are the field's")]
+pub enum AttentionPart {
+    Query,
+    Key,
+    Value,
+    Out,
+    QueryBias,
+    KeyBias,
+    ValueBias,
+    OutBias,
+    QueryNorm,
+    KeyNorm,
+}
+
+/// The three projections of a gated feed-forward block: `down(silu(gate(x)) * up(x))`. Each is `[out, in]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names are the field's")]
+pub enum ExpertPart {
+    Gate,
+    Up,
+    Down,
+}

@@ -1,0 +1,104 @@
+//! Qwen3 mixture of experts (`Qwen3MoeForCausalLM`).
+//!
+//! # Source
+//! `configuration_qwen3_moe.py` and `modeling_qwen3_moe.py` of Hugging Face transformers.
+
+use serde_json::Value;
+
+use super::config::ConfigReader;
+use super::names::Naming;
+use super::{Family, FamilyError, Geometry, MAX_EXPERTS, MAX_LAYERS, QkNorm, Role};
+
+/// The `qwen3_moe` family: dense layers may stand between sparse ones, query and key are normalised per head.
+#[derive(Debug)]
+pub struct Qwen3Moe;
+
+const PROJECTIONS: [&str; 3] = ["gate_proj", "up_proj", "down_proj"];
+const NAMING: Naming = Naming { block: "mlp", expert: PROJECTIONS, dense: Some(("mlp", PROJECTIONS)) };
+
+impl Family for Qwen3Moe {
+    fn architecture(&self) -> &'static str {
+        "qwen3_moe"
+    }
+
+    fn class(&self) -> &'static str {
+        "Qwen3MoeForCausalLM"
+    }
+
+    fn layout_id(&self) -> &'static str {
+        "mlp-experts-unfused"
+    }
+
+    fn expert_count_keys(&self) -> &'static [&'static str] {
+        &["num_experts", "num_local_experts"]
+    }
+
+    fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError> {
+        let mut reader = ConfigReader::new(self.architecture(), config);
+        let layers = reader.count("num_hidden_layers", MAX_LAYERS);
+        let hidden = reader.dimension("hidden_size");
+        let heads = reader.dimension("num_attention_heads");
+        reader.silu();
+        reader.unquantised();
+        let sparse = sparse_layers(&mut reader, layers);
+        let window_in_use = reader.flag("use_sliding_window", false);
+        let dense_intermediate = if sparse.contains(&false) { Some(reader.dimension("intermediate_size")) } else { None };
+        let geometry = Geometry {
+            layers,
+            hidden,
+            vocab: reader.dimension("vocab_size"),
+            heads,
+            kv_heads: reader.dimension("num_key_value_heads"),
+            head_dim: reader.optional_dimension("head_dim").unwrap_or(hidden / heads),
+            experts: reader.experts(self.expert_count_keys(), MAX_EXPERTS),
+            top_k: reader.dimension("num_experts_per_tok"),
+            expert_intermediate: reader.dimension("moe_intermediate_size"),
+            dense_intermediate,
+            sparse,
+            rms_eps: reader.rms_eps(),
+            rope_theta: reader.rope_theta(10_000.0),
+            norm_topk: reader.flag("norm_topk_prob", false),
+            qk_norm: QkNorm::PerHead,
+            clip_qkv: None,
+            attention_bias: reader.flag("attention_bias", false),
+            sliding_window: if window_in_use { Some(reader.dimension("sliding_window")) } else { None },
+            tie_embeddings: reader.flag("tie_word_embeddings", false),
+            max_positions: reader.dimension("max_position_embeddings"),
+        };
+        super::check_relations(&mut reader, &geometry);
+        reader.finish(geometry)
+    }
+
+    fn role(&self, tensor: &str) -> Option<Role> {
+        NAMING.role(tensor)
+    }
+
+    fn tensor_name(&self, role: &Role) -> String {
+        NAMING.tensor_name(role)
+    }
+
+    fn block_layer(&self, tensor: &str) -> Option<usize> {
+        NAMING.block_layer(tensor)
+    }
+}
+
+/// A layer is sparse when it is not listed in `mlp_only_layers` and its one-based place is a multiple of
+/// `decoder_sparse_step`.
+fn sparse_layers(reader: &mut ConfigReader<'_>, layers: usize) -> Vec<bool> {
+    let step = reader.optional_count("decoder_sparse_step", MAX_LAYERS).unwrap_or(1);
+    let mut sparse: Vec<bool> = (0..layers).map(|layer| (layer + 1).is_multiple_of(step)).collect();
+    let Some(listed) = reader.get("mlp_only_layers") else {
+        return sparse;
+    };
+    let Some(list) = listed.as_array() else {
+        reader.refuse("mlp_only_layers", "an array of layer indices", listed);
+        return sparse;
+    };
+    for value in list {
+        match value.as_u64().and_then(|layer| usize::try_from(layer).ok()).and_then(|layer| sparse.get_mut(layer)) {
+            Some(layer) => *layer = false,
+            None => reader.refuse("mlp_only_layers", &format!("layer indices below {layers}"), value),
+        }
+    }
+    sparse
+}

@@ -1,0 +1,12 @@
+//! Behaviour of the language-model forge, seen from outside.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+
+mod checkpoint;
+mod families;
+mod forward;
+mod golden;
+mod hostile;
+mod perplexity;
+mod profile;
+mod prune;
+mod synthetic;

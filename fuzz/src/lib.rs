@@ -1,0 +1,27 @@
+//! What several fuzz targets need.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Makes an empty folder for one target's process, below the build folder so that `cargo clean` takes it away.
+///
+/// # Panics
+/// When it cannot be made: a target without its folder tests nothing.
+pub fn scratch(target: &str) -> PathBuf {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/scratch"));
+    let folder = folder.join(format!("{target}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("the build folder is writable");
+    folder
+}
+
+/// Gives a file this content, without emptying it first: some file systems then wait for the disk.
+///
+/// # Panics
+/// When it cannot be written.
+pub fn overwrite(path: &Path, bytes: &[u8]) {
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(false).open(path).expect("the scratch folder is writable");
+    file.write_all(bytes).expect("the scratch folder has space");
+    file.set_len(bytes.len() as u64).expect("the length just written");
+}

@@ -1,0 +1,65 @@
+//! `cargo xtask parity`: compares this repository's forward pass and prune with transformers, on checkpoints made for the occasion.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
+
+/// Names the Python that has the reference.
+const PYTHON: &str = "ALLOYWORKS_PYTHON";
+const PACKAGES: &str = "torch transformers safetensors numpy";
+/// Fails, saying what is missing, unless the reference can be imported in a version whose layouts are known.
+const PROBE: &str = "import numpy, safetensors, torch, transformers
+major = int(transformers.__version__.split('.')[0])
+assert major == 5, f'expected transformers 5, got {transformers.__version__}'";
+
+/// Arguments of `cargo xtask parity`.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Seed of the checkpoints; another seed is another set of weights and sequences.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Write the goldens anew as well; `git diff` then says whether the reference still says the same.
+    #[arg(long)]
+    goldens: bool,
+}
+
+/// Runs `xtask/parity/parity.py`, and `make_goldens.py` before it when asked.
+///
+/// # Errors
+/// When no Python with the reference is found (saying what to install), or when a comparison failed.
+pub fn run(arguments: &Arguments, root: &Path) -> Result<(), String> {
+    let python = std::env::var_os(PYTHON).unwrap_or_else(|| "python3".into());
+    probe(&python)?;
+    if arguments.goldens {
+        script(&python, root, "make_goldens.py", &[])?;
+    }
+    script(&python, root, "parity.py", &["--seed", &arguments.seed.to_string()])
+}
+
+fn script(python: &OsString, root: &Path, name: &str, arguments: &[&str]) -> Result<(), String> {
+    let path = root.join("xtask/parity").join(name);
+    match Command::new(python).arg(path).args(arguments).current_dir(root).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(format!("parity: `{name}` failed; the differences are above")),
+        Err(e) => Err(format!("parity: cannot start `{}`: {e}", python.display())),
+    }
+}
+
+fn probe(python: &OsString) -> Result<(), String> {
+    let hint = format!(
+        "hint: python3 -m venv .venv && .venv/bin/pip install {} && {PYTHON}=.venv/bin/python cargo xtask parity",
+        PACKAGES.replace("transformers", "'transformers>=5,<6'")
+    );
+    match Command::new(python).args(["-c", PROBE]).output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let last = said.lines().last().unwrap_or("nothing");
+            Err(format!("parity: `{}` lacks the reference ({PACKAGES}): {last}\n\n{hint}", python.display()))
+        }
+        Err(e) => Err(format!(
+            "parity: cannot start `{}` (set {PYTHON} to a Python that has {PACKAGES}): {e}\n\n{hint}",
+            python.display()
+        )),
+    }
+}
