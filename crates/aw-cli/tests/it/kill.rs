@@ -124,14 +124,19 @@ fn kill_again_and_again(victim: Victim) {
         assert!(rounds < 10 * KILLS, "only {kills} kills in {rounds} rounds");
         let bench = Bench::new();
         let mut done: BTreeSet<usize> = BTreeSet::new();
+        let mut in_vain = 0;
         let end = loop {
-            // What is done is not done again, so what is left is shorter.
-            let left = whole * (5 - done.len() as u64) / 5;
+            // What is done is not done again, so what is left is shorter. How much shorter depends on the machine (starting and
+            // sealing may cost more than any stage), so the wait grows with every kill that came before anything was finished.
+            assert!(in_vain < 100, "{in_vain} kills one after another, and nothing finished after {done:?}");
+            let left = whole * (5 - done.len() as u64) / 5 * (1 + in_vain);
             let (told, killed) = run_and_kill(&bench, victim, Duration::from_micros(dice.below(left)));
             for (step, cached) in &told.finished {
                 assert!(*cached || !done.contains(step), "step {step} ran again after {done:?}, kill {kills}");
             }
+            let before = done.len();
             done.extend(told.finished.iter().map(|(step, _)| step));
+            in_vain = if done.len() > before { 0 } else { in_vain + 1 };
             // A stage's process can be done with its work when it is killed; the run then goes on unharmed.
             if told.code == Some(0) {
                 if told.finished.iter().all(|(_, cached)| !cached) && !killed {
