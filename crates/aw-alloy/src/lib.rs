@@ -18,6 +18,7 @@
 pub mod artifact;
 pub mod chain;
 pub mod digest;
+pub mod document;
 pub mod keys;
 pub mod recipe;
 pub mod text;

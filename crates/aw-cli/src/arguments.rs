@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use aw_commands::Command;
+use aw_commands::{AREAS, Command};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, ColorChoice, ValueHint, value_parser};
 use clap_complete::Shell;
@@ -88,7 +88,8 @@ pub(crate) fn program(commands: &[Command], color: Color) -> clap::Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .args(globals.map(|arg| arg.global(true).help_heading("Everywhere")))
-        .subcommands(commands.iter().map(subcommand))
+        .subcommands(commands.iter().filter(|command| command.words().len() == 1).map(subcommand))
+        .subcommands(AREAS.iter().filter_map(|(area, summary)| group(commands, area, summary)))
         .subcommand(
             clap::Command::new("completions")
                 .about("Writes completions for a shell to standard output")
@@ -103,10 +104,28 @@ pub(crate) fn program(commands: &[Command], color: Color) -> clap::Command {
         )
 }
 
+/// The verbs below an area; `None` when no command is in it.
+fn group(commands: &[Command], area: &'static str, summary: &'static str) -> Option<clap::Command> {
+    let verbs: Vec<_> = commands.iter().filter(|command| command.words().len() > 1 && command.words()[0] == area).collect();
+    let group = clap::Command::new(area).about(summary).subcommand_required(true).arg_required_else_help(true);
+    (!verbs.is_empty()).then(|| group.subcommands(verbs.into_iter().map(subcommand)))
+}
+
+/// The command that was named, and what was given to it.
+pub(crate) fn asked<'a, 'b>(commands: &'a [Command], matches: &'b ArgMatches) -> Option<(&'a Command, &'b ArgMatches)> {
+    let (mut words, mut given) = (Vec::new(), matches);
+    while let Some((word, below)) = given.subcommand() {
+        words.push(word);
+        given = below;
+    }
+    Some((commands.iter().find(|command| command.words() == words)?, given))
+}
+
 fn subcommand(command: &Command) -> clap::Command {
+    let name = command.words().pop().expect("a command has a name");
     let examples: Vec<String> =
         command.examples.iter().map(|example| format!("  # {}\n  {NAME} {}", example.what, example.line)).collect();
-    clap::Command::new(command.verb())
+    clap::Command::new(name)
         .about(command.summary)
         .long_about(format!("{}.\n\n{}", command.summary, command.details))
         .after_help(format!("Examples:\n{}", examples.join("\n\n")))
@@ -209,8 +228,8 @@ mod tests {
         let commands = aw_commands::registry();
         let read = |line: &[&str]| {
             let matches = program(&commands, Color::Never).try_get_matches_from([&[NAME], line].concat()).unwrap();
-            let (verb, given) = matches.subcommand().unwrap();
-            parameters(commands.iter().find(|command| command.verb() == verb).unwrap(), given)
+            let (command, given) = asked(&commands, &matches).unwrap();
+            parameters(command, given)
         };
         assert_eq!(read(&["plan", "r.yaml"]), json!({"recipe": "r.yaml"}));
         assert_eq!(

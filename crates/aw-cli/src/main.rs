@@ -39,11 +39,10 @@ fn main() -> ProcessExit {
         Some(("worker", _)) => worker(&printer),
         Some(("completions", given)) => written(&printer, printer.out(&arguments::completions(&commands, given)), ExitCode::Ok),
         Some(("reference", given)) => written(&printer, printer.out(&reference::page(&commands, given)), ExitCode::Ok),
-        Some((verb, given)) => {
-            let command = commands.iter().find(|command| command.verb() == verb).expect("clap knows only the registry's verbs");
+        _ => {
+            let (command, given) = arguments::asked(&commands, &matches).expect("clap knows only the registry's commands");
             ask(command, &matches, given, &printer)
         }
-        None => ExitCode::Usage,
     };
     ProcessExit::from(exit.number())
 }

@@ -26,10 +26,7 @@ fn cli(commands: &[Command]) -> String {
     text.push_str("Data goes to standard output, everything said about it to standard error.\n\n```text\n");
     text.push_str(&help(&mut program));
     text.push_str("```\n");
-    for subcommand in program.get_subcommands_mut().filter(|it| !it.is_hide_set() && it.get_name() != "help") {
-        text.push_str(&format!("\n## {NAME} {}\n\n", subcommand.get_name()));
-        text.push_str(&format!("```text\n{}```\n", help(subcommand)));
-    }
+    sections(&mut program, NAME, &mut text);
     text.push_str("\n## Environment variables\n\n| variable | what it does |\n|---|---|\n");
     for variable in variables::ALL {
         text.push_str(&format!("| `{}` | {} |\n", variable.name, variable.summary));
@@ -41,6 +38,15 @@ fn cli(commands: &[Command]) -> String {
     text.push_str("Progress is written at most ten times a second, everything else always. ");
     text.push_str("Errors of the command line itself are text on standard error.\n");
     text
+}
+
+/// A section for everything below a command that is for people.
+fn sections(above: &mut clap::Command, words: &str, text: &mut String) {
+    for command in above.get_subcommands_mut().filter(|it| !it.is_hide_set() && it.get_name() != "help") {
+        let words = format!("{words} {}", command.get_name());
+        text.push_str(&format!("\n## {words}\n\n```text\n{}```\n", help(command)));
+        sections(command, &words, text);
+    }
 }
 
 fn help(command: &mut clap::Command) -> String {
@@ -57,7 +63,7 @@ fn exit_codes(commands: &[Command]) -> String {
     text.push_str("\nWrong parameters (2) and faults of the program (70) can end any command. Besides them:\n\n| command | ends with |\n|---|---|\n");
     for command in commands {
         let codes: Vec<String> = command.exit_codes.iter().map(|code| code.number().to_string()).collect();
-        text.push_str(&format!("| `{NAME} {}` | {} |\n", command.verb(), codes.join(", ")));
+        text.push_str(&format!("| `{NAME} {}` | {} |\n", command.words().join(" "), codes.join(", ")));
     }
     text
 }

@@ -43,7 +43,7 @@ pub use environment::{Environment, EnvironmentError, Settings};
 pub use events::{ProgressUnit, RunEvent};
 pub use exit::ExitCode;
 pub use measured::{Benchmark, benchmarks};
-pub use registry::{Answer, Command, Example, Outcome, Reach, Surface};
+pub use registry::{AREAS, Answer, Command, Example, Outcome, Reach, Surface};
 pub use report::{Place, Report, Severity};
 pub use size::{MemoryLimit, SizeError};
 

@@ -13,7 +13,7 @@ use crate::report::Report;
 
 /// One thing that can be asked of Alloyworks.
 pub struct Command {
-    /// Its name, `area/verb`. The program calls it by the verb alone.
+    /// Its name, `area/verb`. The program calls it by its [`words`](Command::words).
     pub name: &'static str,
     /// What it does, in one line.
     pub summary: &'static str,
@@ -33,6 +33,16 @@ pub struct Command {
     pub exit_codes: &'static [ExitCode],
     run: Box<Run>,
 }
+
+/// Areas whose verbs stand alone on a command line.
+const FIRST_AREAS: &[&str] = &["forge", "store", "node"];
+
+/// What each area with verbs below it is about.
+pub const AREAS: &[(&str, &str)] = &[
+    ("data", "Recipes, artifacts, corpora, baselines and keys: find, change, fork, with their history"),
+    ("key", "Keys: make, list, rotate, revoke, and the registry others check them against"),
+    ("seal", "Seals others accept: OpenSSF Model Signing, in-toto, CycloneDX, QR"),
+];
 
 type Run = dyn Fn(&Environment, Value, &Surface<'_>) -> Result<Answer, Report> + Send + Sync;
 
@@ -125,9 +135,13 @@ impl Command {
         self
     }
 
-    /// What the program calls it: the last part of its name.
-    pub fn verb(&self) -> &'static str {
-        self.name.rsplit('/').next().unwrap_or(self.name)
+    /// What the program calls it: the verb alone in the areas everybody meets first, else area and verb.
+    pub fn words(&self) -> Vec<&'static str> {
+        let words: Vec<&str> = self.name.split('/').collect();
+        match words.as_slice() {
+            [area, verb] if FIRST_AREAS.contains(area) => vec![verb],
+            _ => words,
+        }
     }
 
     /// Does what is asked.

@@ -19,10 +19,12 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn names_and_verbs_are_unique() {
+    fn names_and_words_are_unique_and_every_area_is_explained() {
         let commands = super::registry();
-        let verbs: BTreeSet<&str> = commands.iter().map(|command| command.verb()).collect();
-        assert_eq!(verbs.len(), commands.len());
+        let words: BTreeSet<Vec<&str>> = commands.iter().map(|command| command.words()).collect();
+        assert_eq!(words.len(), commands.len());
+        let areas = words.iter().filter(|words| words.len() > 1).map(|words| words[0]);
+        assert!(areas.into_iter().all(|area| crate::AREAS.iter().any(|(name, _)| *name == area)));
         assert!(commands.iter().all(|command| command.name.split('/').count() == 2 && !command.examples.is_empty()));
     }
 
