@@ -5,7 +5,7 @@
 //! else can write, so what is unreachable now stays unreachable.
 
 use std::collections::HashSet;
-use std::fs::{Metadata, TryLockError};
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -16,6 +16,7 @@ use crate::check::Fault;
 use crate::disk::{self, At as _, Disk, DiskError};
 use crate::kept::{KeptError, KeptId};
 use crate::layout::digest_in_name;
+use crate::lock::Lock;
 use crate::record::{self, Needs, RECORD_BYTES_MAX};
 use crate::store::{Store, lock_scratch, open_lock};
 use crate::trees::Manifest;
@@ -119,12 +120,7 @@ impl Store {
     /// [`GcError::Busy`] while anyone writes; [`GcError::Kept`] and [`GcError::KeptTree`] when it cannot be known what must stay.
     pub fn gc(&self, stages: StageRecords, dry_run: bool) -> Result<GcReport, GcError> {
         let path = self.layout.lock();
-        let lock = open_lock(&path)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(self.busy()?),
-            Err(TryLockError::Error(source)) => return Err(DiskError { action: "lock", path, source }.into()),
-        }
+        let Some(_alone) = Lock::try_exclusive(open_lock(&path)?, &path)? else { return Err(self.busy()?) };
         let mut gc = Gc { store: self, dry_run, trees: HashSet::new(), blobs: HashSet::new(), report: GcReport::default() };
         gc.mark_kept()?;
         let stale = gc.mark_stages(stages)?;

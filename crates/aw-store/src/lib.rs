@@ -37,6 +37,7 @@ mod gc;
 mod hash;
 mod kept;
 mod layout;
+mod lock;
 mod materialise;
 mod record;
 mod sealed;

@@ -1,6 +1,6 @@
 //! Placing a tree's files in a folder, without copying where the file system allows.
 
-use std::fs::{File, Metadata, TryLockError};
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use aw_alloy::tree::{Tree, TreeEntry};
 
 use crate::check::Fault;
 use crate::disk::{self, At as _, Disk, DiskError};
+use crate::lock::Lock;
 use crate::store::Store;
 
 /// How far the files that are placed may share bytes with the store. Each falls back on the next: reflink, hard link, copy.
@@ -155,7 +156,7 @@ enum Durable {
 /// Its name follows from the other's, and its filler holds it locked: what a dead filler left is found and filled anew.
 struct Unfinished {
     path: PathBuf,
-    _lock: File,
+    _lock: Lock,
     renamed: bool,
 }
 
@@ -173,14 +174,10 @@ impl Unfinished {
         {
             return Err(error);
         }
-        let Some(lock) = there(File::open(&path)).at("open", &path)? else { return Ok(None) };
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(source)) => return Err(DiskError { action: "lock", path, source }),
-        }
+        let Some(folder) = there(File::open(&path)).at("open", &path)? else { return Ok(None) };
+        let Some(lock) = Lock::try_exclusive(folder, &path)? else { return Ok(None) };
         // Its last filler may have renamed it between our opening and locking it: then ours is that one's finished folder.
-        let ours = lock.metadata().at("look at", &path)?;
+        let ours = lock.file().metadata().at("look at", &path)?;
         let same = |found: Metadata| (found.dev(), found.ino()) == (ours.dev(), ours.ino());
         if !there(path.symlink_metadata()).at("look at", &path)?.is_some_and(same) {
             return Ok(None);

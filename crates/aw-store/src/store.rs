@@ -9,6 +9,7 @@ use aw_alloy::digest::Digest;
 
 use crate::disk::{self, At as _, Disk, DiskError};
 use crate::layout::Layout;
+use crate::lock::Lock;
 
 /// What the `format` file holds.
 const FORMAT: &str = "alloyworks-store 1\n";
@@ -116,12 +117,10 @@ pub fn free_bytes(path: &Path) -> Result<u64, DiskError> {
     Ok(space.f_bavail.saturating_mul(space.f_frsize))
 }
 
-/// Takes the lock that guards the making and clearing of scratch folders; held until the file is dropped.
-pub(crate) fn lock_scratch(layout: &Layout) -> Disk<File> {
+/// Takes the lock that guards the making and clearing of scratch folders; held until it is dropped.
+pub(crate) fn lock_scratch(layout: &Layout) -> Disk<Lock> {
     let path = layout.scratch_lock();
-    let file = open_lock(&path)?;
-    file.lock().at("lock", &path)?;
-    Ok(file)
+    Lock::exclusive(open_lock(&path)?, &path)
 }
 
 pub(crate) fn open_lock(path: &Path) -> Disk<File> {

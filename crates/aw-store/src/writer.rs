@@ -1,13 +1,13 @@
 //! Changing a store: who may, and where unfinished things lie meanwhile.
 
-use std::fs::{File, TryLockError};
 use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::disk::{self, At as _, Disk, DiskError};
+use crate::disk::{self, Disk, DiskError};
 use crate::layout::Layout;
+use crate::lock::Lock;
 use crate::store::{Store, lock_scratch, open_lock};
 
 /// The file inside a scratch folder that its living owner holds locked.
@@ -23,8 +23,8 @@ pub struct Writer {
     scratch: PathBuf,
     next: AtomicU64,
     // Declared last: the locks are let go after the scratch folder is gone.
-    _owner: File,
-    _shared: File,
+    _owner: Lock,
+    _shared: Lock,
 }
 
 /// Why no writer is to be had.
@@ -59,25 +59,21 @@ impl Store {
     /// [`WriterError::Collecting`] while a gc runs; [`WriterError::Disk`] when the scratch folder cannot be made.
     pub fn writer(&self) -> Result<Writer, WriterError> {
         let path = self.layout.lock();
-        let shared = open_lock(&path)?;
-        match shared.try_lock_shared() {
-            Ok(()) => Ok(Writer::start(self, shared)?),
-            Err(TryLockError::WouldBlock) => Err(WriterError::Collecting { path: self.root().to_owned() }),
-            Err(TryLockError::Error(source)) => Err(DiskError { action: "lock", path, source }.into()),
+        match Lock::try_shared(open_lock(&path)?, &path)? {
+            Some(shared) => Ok(Writer::start(self, shared)?),
+            None => Err(WriterError::Collecting { path: self.root().to_owned() }),
         }
     }
 
     /// Like [`Store::writer`], but waits for a gc to finish.
     pub(crate) fn writer_waiting(&self) -> Disk<Writer> {
         let path = self.layout.lock();
-        let shared = open_lock(&path)?;
-        shared.lock_shared().at("lock", &path)?;
-        Writer::start(self, shared)
+        Writer::start(self, Lock::shared(open_lock(&path)?, &path)?)
     }
 }
 
 impl Writer {
-    fn start(store: &Store, shared: File) -> Disk<Self> {
+    fn start(store: &Store, shared: Lock) -> Disk<Self> {
         let _alone = lock_scratch(&store.layout)?;
         for path in scratch_by_owner(&store.layout, false)? {
             disk::remove_any(&path)?;
@@ -132,15 +128,14 @@ impl Drop for Writer {
     }
 }
 
-fn new_scratch(layout: &Layout) -> Disk<(PathBuf, File)> {
+fn new_scratch(layout: &Layout) -> Disk<(PathBuf, Lock)> {
     let folder = layout.folder("scratch");
     for n in 0u32.. {
         let path = folder.join(format!("{}-{n}", std::process::id()));
         match disk::create_dir(&path) {
             Ok(()) => {
                 let owner_path = path.join(OWNER);
-                let owner = disk::create_new(&owner_path)?;
-                owner.lock().at("lock", &owner_path)?;
+                let owner = Lock::exclusive(disk::create_new(&owner_path)?, &owner_path)?;
                 return Ok((path, owner));
             }
             Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => {}
@@ -165,9 +160,5 @@ fn is_owned(scratch: &Path) -> Disk<bool> {
     let path = scratch.join(OWNER);
     // Without the file its maker died before writing it: makers hold the scratch lock, which the caller has.
     let Ok(file) = disk::open_no_follow(&path) else { return Ok(false) };
-    match file.try_lock() {
-        Ok(()) => Ok(false),
-        Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(source)) => Err(DiskError { action: "lock", path, source }),
-    }
+    Ok(Lock::try_exclusive(file, &path)?.is_none())
 }
