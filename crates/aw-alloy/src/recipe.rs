@@ -4,6 +4,7 @@
 //! domains add, and every stage against its own stage type's schema. All problems are reported at once.
 
 mod check;
+mod derive;
 mod root;
 
 use serde_json::Value;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use crate::digest::{ContentId, Digest};
 use crate::text::{Limits, Mark, Node, Problem, canonical, json, yaml};
 
+pub use derive::DerivedStage;
 pub use root::{RecipeRoot, RecipeSource};
 
 /// The members that only a run can know; a recipe that carries one is refused.
@@ -49,6 +51,33 @@ pub trait Vocabulary {
     fn root_members(&self, domains: &[String]) -> Vec<(String, Value)>;
     /// The type byte of a domain.
     fn type_byte(&self, domain: &str) -> Option<u8>;
+
+    /// As [`Vocabulary::stage_schema`], for documents of any origin: every published member is known, unknown ones are legal.
+    fn stage_document_schema(&self, domains: &[String], name: &str) -> StageSchema {
+        self.stage_schema(domains, name)
+    }
+
+    /// As [`Vocabulary::root_members`], for documents of any origin.
+    fn root_document_members(&self, domains: &[String]) -> Vec<(String, Value)> {
+        self.root_members(domains)
+    }
+
+    /// The stages that turn the recipe's `source` into its `target`, in the order they run.
+    ///
+    /// # Errors
+    /// What cannot be derived, with its path in the recipe.
+    fn derive_stages(&self, domains: &[String], recipe: &Value) -> Result<Vec<DerivedStage>, Vec<Problem>> {
+        let _ = recipe;
+        let first = domains.first().map_or("", String::as_str);
+        let message = format!("domain `{first}` derives no stages from a target, and the recipe has none");
+        Err(vec![Problem::new("not-derivable", "target", message).hint("write the stages out in `stages`")])
+    }
+
+    /// Where `target` says otherwise than the stages do, when a recipe has both.
+    fn target_disagreements(&self, domains: &[String], recipe: &Value) -> Vec<Problem> {
+        let _ = (domains, recipe);
+        Vec::new()
+    }
 }
 
 /// What a vocabulary knows of a stage type's name.
@@ -77,6 +106,7 @@ pub struct Recipe {
     root: RecipeRoot,
     domains: Vec<String>,
     stages: Vec<RecipeStage>,
+    derived: Vec<String>,
 }
 
 /// One stage of a recipe.
@@ -113,17 +143,20 @@ impl Recipe {
         Self::from_node(node, vocabulary)
     }
 
-    /// Checks a recipe already parsed.
+    /// Checks a recipe already parsed. One without stages gets those its target asks for.
     ///
     /// # Errors
     /// Every problem found, in the order of the text.
-    pub fn from_node(node: Node, vocabulary: &dyn Vocabulary) -> Result<Self, Vec<Problem>> {
-        let domains = check::check(&node, vocabulary)?;
+    pub fn from_node(mut node: Node, vocabulary: &dyn Vocabulary) -> Result<Self, Vec<Problem>> {
+        let derived = derive::derive(&mut node, vocabulary)?;
+        let domains = check::check(&node, vocabulary).map_err(|problems| derive::blame(problems, &derived))?;
         // What the schema let through deserialises; a mismatch of the two is reported, not trusted.
         let root: RecipeRoot = serde_json::from_value(node.to_serde())
             .map_err(|error| vec![Problem::new("recipe", "", format!("the recipe cannot be read: {error}"))])?;
         let stages = node.get("stages").and_then(Node::as_array).unwrap_or_default().iter().map(stage).collect();
-        Ok(Self { node, root, domains, stages })
+        let recipe = Self { node, root, domains, stages, derived };
+        derive::hold_against_target(&recipe, vocabulary)?;
+        Ok(recipe)
     }
 
     /// The tree as read, positions included.
@@ -151,20 +184,14 @@ impl Recipe {
         self.node.get(name).map(Node::to_serde)
     }
 
+    /// The member of the target that the stage at this position was derived from; `None` when the author wrote it.
+    pub fn derived_from(&self, stage: usize) -> Option<&str> {
+        self.derived.get(stage).map(String::as_str)
+    }
+
     /// Where a path such as `stages[2].level` or `source.baseModel` stands in the text; the nearest parent when it is absent.
     pub fn place(&self, path: &str) -> Option<Mark> {
-        let mut node = &self.node;
-        for step in path.split(['.', '[']).filter(|step| !step.is_empty()) {
-            let next = match step.strip_suffix(']') {
-                Some(index) => index.parse().ok().and_then(|index: usize| node.as_array()?.get(index)),
-                None => node.get(step),
-            };
-            match next {
-                Some(next) => node = next,
-                None => break,
-            }
-        }
-        node.at.known()
+        derive::place(&self.node, path)
     }
 
     /// Gives each problem the line and column of its path.
@@ -173,7 +200,7 @@ impl Recipe {
             problem.at = problem.at.or_else(|| self.place(&problem.path));
             problem
         };
-        problems.into_iter().map(locate).collect()
+        derive::blame(problems.into_iter().map(locate).collect(), &self.derived)
     }
 
     /// Its digest: SHA-256 of the RFC 8785 form, so YAML and JSON of the same recipe agree.

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use aw_alloy::artifact::Artifact;
 use aw_alloy::chain::Chain;
 use aw_alloy::digest::TreeRoot;
-use aw_alloy::recipe::Recipe;
+use aw_alloy::recipe::{DerivedStage, Recipe};
 use aw_alloy::text::Problem;
 use aw_alloy::tree::{Tree, TreePath};
 use serde_json::{Map, Value};
 
-use crate::stage::StageType;
+use crate::stage::{StageType, open_schema};
 
 /// A family of stage types with its own schemas and executors.
 pub trait Domain: Send + Sync {
@@ -41,6 +41,24 @@ pub trait Domain: Send + Sync {
         Err(vec![Problem::new("source-unsupported", "source", message)])
     }
 
+    /// Derives the stages that turn the recipe's `source` into its `target`, in the order they run.
+    ///
+    /// `recipe` is the whole document: the stages also need what it declares beside the two. It is checked except for its stages.
+    ///
+    /// # Errors
+    /// What cannot be derived, each with its path in the recipe; a domain that derives nothing refuses with one problem.
+    fn derive_stages(&self, recipe: &Value) -> Result<Vec<DerivedStage>, Vec<Problem>> {
+        let _ = recipe;
+        let message = format!("domain `{}` derives no stages from a target, and the recipe has none", self.id());
+        Err(vec![Problem::new("not-derivable", "target", message).hint("write the stages out in `stages`")])
+    }
+
+    /// Says where `target` says otherwise than `stages`, when a recipe has both. The stages are what runs.
+    fn target_disagreements(&self, recipe: &Value) -> Vec<Problem> {
+        let _ = recipe;
+        Vec::new()
+    }
+
     /// Derives the artifact's root members (`results`, `forgedParamsB`, parts of `integrity`, …) from what the chain measured.
     ///
     /// Only members that a run may add are taken; see [`aw_alloy::recipe::RUN_MEMBERS`].
@@ -61,8 +79,25 @@ pub trait Domain: Send + Sync {
 pub struct RootMember {
     /// Its name.
     pub name: &'static str,
-    /// Its JSON Schema.
+    /// Its JSON Schema in a recipe that runs.
     pub schema: Value,
+    /// Its JSON Schema in documents of any origin: unknown members are legal.
+    pub document_schema: Value,
+}
+
+impl RootMember {
+    /// A root member; documents may hold what `schema` says and any other members.
+    pub fn new(name: &'static str, schema: Value) -> Self {
+        let document_schema = open_schema(schema.clone());
+        Self { name, schema, document_schema }
+    }
+
+    /// Gives documents a schema of their own, where they hold other members than what runs takes.
+    #[must_use]
+    pub fn with_document_schema(mut self, schema: Value) -> Self {
+        self.document_schema = open_schema(schema);
+        self
+    }
 }
 
 /// What a source resolver is asked.

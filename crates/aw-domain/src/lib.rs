@@ -27,11 +27,13 @@ mod registry;
 mod stage;
 
 pub use aw_alloy::digest::{Digest, TreeRoot};
+pub use aw_alloy::recipe::DerivedStage;
 pub use aw_alloy::text::Problem;
 pub use aw_alloy::tree::{Tree, TreeEntry, TreePath};
 pub use context::{Context, OutputFile, Progress, Unit};
 pub use domain::{Domain, RootMember, Source, SourceRequest};
 pub use registry::{Registry, RegistryError, StageLookup};
 pub use stage::{
-    Carry, Estimate, Executor, Failure, FileInput, Inputs, Output, Phase, PlanRequest, Reads, Stage, StageType, schema_of,
+    Carry, Estimate, Executor, Failure, FileInput, Inputs, Output, Phase, PlanRequest, Reads, Stage, StageType, open_schema,
+    schema_of,
 };

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aw_alloy::recipe::{StageSchema, Vocabulary};
+use aw_alloy::recipe::{DerivedStage, StageSchema, Vocabulary};
+use aw_alloy::text::Problem;
 use serde_json::{Value, json};
 
-use crate::domain::Domain;
+use crate::domain::{Domain, RootMember};
 use crate::stage::{Executor, StageType};
 
 /// Why a domain is not registered or not found.
@@ -164,6 +165,26 @@ impl Registry {
     }
 }
 
+impl Registry {
+    fn schema(&self, domains: &[String], name: &str, of: impl Fn(&StageType) -> &Value) -> StageSchema {
+        match self.stage(domains, name) {
+            StageLookup::Found(stage) => StageSchema::Found(of(stage).clone()),
+            StageLookup::Undeclared { domain } => StageSchema::Undeclared(domain.to_owned()),
+            StageLookup::Unknown => StageSchema::Unknown,
+        }
+    }
+
+    fn members(&self, domains: &[String], of: impl Fn(RootMember) -> Value) -> Vec<(String, Value)> {
+        let entries = domains.iter().filter_map(|id| self.entries.get(id));
+        entries.flat_map(|entry| entry.domain.root_members()).map(|member| (member.name.to_owned(), of(member))).collect()
+    }
+
+    /// The domain that answers for source and target: the first declared.
+    fn first(&self, domains: &[String]) -> Option<&dyn Domain> {
+        self.entries.get(domains.first()?).map(|entry| entry.domain.as_ref())
+    }
+}
+
 /// What makes two registrations the same: everything a document can depend on.
 fn define(domain: &dyn Domain, stages: &BTreeMap<&'static str, StageType>) -> Value {
     let stage = |stage: &StageType| {
@@ -171,10 +192,11 @@ fn define(domain: &dyn Domain, stages: &BTreeMap<&'static str, StageType>) -> Va
             Executor::Here(stage) => json!(stage.code_version()),
             Executor::DeclaredOnly => Value::Null,
         };
-        json!({"phase": stage.phase, "schema": stage.schema, "code": code})
+        json!({"phase": stage.phase, "schema": stage.schema, "documentSchema": stage.document_schema, "code": code})
     };
     let stages: BTreeMap<_, _> = stages.iter().map(|(name, it)| (name, stage(it))).collect();
-    let roots: BTreeMap<_, _> = domain.root_members().into_iter().map(|member| (member.name, member.schema)).collect();
+    let root = |member: RootMember| (member.name, json!({"schema": member.schema, "documentSchema": member.document_schema}));
+    let roots: BTreeMap<_, _> = domain.root_members().into_iter().map(root).collect();
     json!({"version": domain.version(), "typeByte": domain.type_byte(), "stages": stages, "rootMembers": roots})
 }
 
@@ -193,20 +215,34 @@ impl Vocabulary for Registry {
     }
 
     fn stage_schema(&self, domains: &[String], name: &str) -> StageSchema {
-        match self.stage(domains, name) {
-            StageLookup::Found(stage) => StageSchema::Found(stage.schema.clone()),
-            StageLookup::Undeclared { domain } => StageSchema::Undeclared(domain.to_owned()),
-            StageLookup::Unknown => StageSchema::Unknown,
-        }
+        self.schema(domains, name, |stage| &stage.schema)
     }
 
     fn root_members(&self, domains: &[String]) -> Vec<(String, Value)> {
-        let entries = domains.iter().filter_map(|id| self.entries.get(id));
-        entries.flat_map(|entry| entry.domain.root_members()).map(|member| (member.name.to_owned(), member.schema)).collect()
+        self.members(domains, |member| member.schema)
     }
 
     fn type_byte(&self, domain: &str) -> Option<u8> {
         Some(self.entries.get(domain)?.domain.type_byte())
+    }
+
+    fn stage_document_schema(&self, domains: &[String], name: &str) -> StageSchema {
+        self.schema(domains, name, |stage| &stage.document_schema)
+    }
+
+    fn root_document_members(&self, domains: &[String]) -> Vec<(String, Value)> {
+        self.members(domains, |member| member.document_schema)
+    }
+
+    fn derive_stages(&self, domains: &[String], recipe: &Value) -> Result<Vec<DerivedStage>, Vec<Problem>> {
+        match self.first(domains) {
+            Some(domain) => domain.derive_stages(recipe),
+            None => Err(vec![Problem::new("unknown-domain", "domains", "no declared domain is known, nothing can be derived")]),
+        }
+    }
+
+    fn target_disagreements(&self, domains: &[String], recipe: &Value) -> Vec<Problem> {
+        self.first(domains).map(|domain| domain.target_disagreements(recipe)).unwrap_or_default()
     }
 }
 
@@ -229,13 +265,8 @@ mod tests {
             0xff
         }
         fn stage_types(&self) -> Vec<StageType> {
-            let stage = |name: &&'static str| StageType {
-                name,
-                summary: "",
-                phase: Phase::Transform,
-                schema: json!({"type": "object"}),
-                executor: Executor::DeclaredOnly,
-            };
+            let schema = json!({"type": "object"});
+            let stage = |name: &&'static str| StageType::new(name, "", Phase::Transform, schema.clone(), Executor::DeclaredOnly);
             self.2.iter().map(stage).collect()
         }
     }

@@ -34,10 +34,27 @@ pub struct StageType {
     pub summary: &'static str,
     /// When it runs.
     pub phase: Phase,
-    /// JSON Schema of its members in a recipe, `type` and `notes` left out.
+    /// JSON Schema of its members in a recipe that runs, `type` and `notes` left out.
     pub schema: Value,
+    /// JSON Schema of its members in documents of any origin: every published member, and unknown ones are legal.
+    pub document_schema: Value,
     /// What runs it.
     pub executor: Executor,
+}
+
+impl StageType {
+    /// A stage type; documents may hold the members of `schema` and any others.
+    pub fn new(name: &'static str, summary: &'static str, phase: Phase, schema: Value, executor: Executor) -> Self {
+        let document_schema = open_schema(schema.clone());
+        Self { name, summary, phase, schema, document_schema, executor }
+    }
+
+    /// Gives documents a schema of their own, where they hold other members than what runs takes.
+    #[must_use]
+    pub fn with_document_schema(mut self, schema: Value) -> Self {
+        self.document_schema = open_schema(schema);
+        self
+    }
 }
 
 /// What runs a stage.
@@ -52,6 +69,26 @@ pub enum Executor {
 /// The JSON Schema of a configuration type.
 pub fn schema_of<T: schemars::JsonSchema>() -> Value {
     schemars::schema_for!(T).to_value()
+}
+
+/// The same schema with unknown members legal at every level, as they are in documents.
+///
+/// # Source
+/// The alloy format, section 1: unknown members survive.
+pub fn open_schema(mut schema: Value) -> Value {
+    match &mut schema {
+        Value::Object(members) => {
+            for closing in ["additionalProperties", "unevaluatedProperties"] {
+                if members.get(closing) == Some(&Value::Bool(false)) {
+                    members.shift_remove(closing);
+                }
+            }
+            members.values_mut().for_each(|member| *member = open_schema(member.take()));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = open_schema(item.take())),
+        _ => {}
+    }
+    schema
 }
 
 /// One transformation: input tree and configuration to output tree and measurements.

@@ -32,12 +32,8 @@ impl Domain for LlmForge {
     }
 
     fn stage_types(&self) -> Vec<StageType> {
-        let here = |name, summary, phase, schema, stage: Arc<dyn Stage>| StageType {
-            name,
-            summary,
-            phase,
-            schema,
-            executor: Executor::Here(stage),
+        let here = |name, summary, phase, schema, stage: Arc<dyn Stage>| {
+            StageType::new(name, summary, phase, schema, Executor::Here(stage))
         };
         vec![
             here(
@@ -72,7 +68,7 @@ impl Domain for LlmForge {
     }
 
     fn root_members(&self) -> Vec<RootMember> {
-        let member = |name| RootMember { name, schema: schema_of::<Corpora>() };
+        let member = |name| RootMember::new(name, schema_of::<Corpora>());
         vec![member(CALIBRATION), member(EVALUATION)]
     }
 

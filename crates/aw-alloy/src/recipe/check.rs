@@ -36,6 +36,11 @@ pub(super) fn check(node: &Node, vocabulary: &dyn Vocabulary) -> Result<Vec<Stri
     if problems.is_empty() { Ok(domains) } else { Err(in_order(problems)) }
 }
 
+/// The domains a recipe declares, as far as they are registered.
+pub(super) fn declared(node: &Node, vocabulary: &dyn Vocabulary) -> Vec<String> {
+    domains(node, vocabulary, &mut Vec::new())
+}
+
 /// The problems in the order of the text, of a very long list the first.
 fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems.sort_by_key(|problem| problem.at);

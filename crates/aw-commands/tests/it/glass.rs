@@ -55,8 +55,7 @@ impl Domain for Glass {
 
     fn stage_types(&self) -> Vec<StageType> {
         let shaped = json!({"type": "object", "properties": {"shape": {"type": "string"}}, "required": ["shape"], "additionalProperties": false});
-        let stage =
-            |name, schema, executor| StageType { name, summary: "Works glass.", phase: Phase::Transform, schema, executor };
+        let stage = |name, schema, executor| StageType::new(name, "Works glass.", Phase::Transform, schema, executor);
         vec![
             stage("blow", shaped, Executor::Here(Arc::new(Blow { breaks: false }))),
             stage("drop", json!({"type": "object"}), Executor::Here(Arc::new(Blow { breaks: true }))),

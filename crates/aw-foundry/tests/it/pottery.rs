@@ -53,7 +53,7 @@ impl Domain for Pottery {
     fn stage_types(&self) -> Vec<StageType> {
         let here = |name, phase, kind, schema| {
             let executor = Executor::Here(Arc::new(Work { kind, runs: self.runs.clone() }));
-            StageType { name, summary: "", phase, schema, executor }
+            StageType::new(name, "", phase, schema, executor)
         };
         let none = json!({"type": "object", "additionalProperties": false, "properties": {}});
         let fire = json!({"type": "object", "additionalProperties": false, "required": ["degrees"],
@@ -68,7 +68,7 @@ impl Domain for Pottery {
             ),
             here("weigh", Phase::Delivery, Kind::Weigh, none.clone()),
             here("pack", Phase::Delivery, Kind::Pack, none.clone()),
-            StageType { name: "sell", summary: "", phase: Phase::Delivery, schema: none, executor: Executor::DeclaredOnly },
+            StageType::new("sell", "", Phase::Delivery, none, Executor::DeclaredOnly),
         ]
     }
 
