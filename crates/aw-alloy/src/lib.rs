@@ -21,5 +21,6 @@ pub mod digest;
 pub mod document;
 pub mod keys;
 pub mod recipe;
+pub mod signing;
 pub mod text;
 pub mod tree;
