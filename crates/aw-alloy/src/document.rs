@@ -1,14 +1,29 @@
 //! Any alloy document, of whatever age and origin: read tolerantly, kept to the byte, validated strictly.
 //!
 //! Reading and validating are two things. [`Document::read`] takes every well-formed JSON object with a string `name` and an
-//! object `source`, and keeps its bytes; `validate` says everything that a strict reader has against it. What this program forges
-//! is an [`Artifact`](crate::artifact::Artifact), which is a document with a chain and a seal.
+//! object `source`, and keeps its bytes; [`validate`] says everything that a strict reader has against it, [`peculiarities`] what
+//! is odd in it and legal all the same. What this program forges is an [`Artifact`](crate::artifact::Artifact), which is a document with a chain and a seal.
 //!
 //! # Source
 //! The alloy format, section 1.
 
+pub mod aliases;
+pub mod hashes;
+pub mod members;
+mod moment;
+mod peculiarities;
+pub mod schemas;
+mod validate;
+mod views;
+pub(crate) mod walk;
+
 use crate::digest::Digest;
 use crate::text::{Limits, Node, Problem, json};
+
+pub use moment::Moment;
+pub use peculiarities::peculiarities;
+pub use validate::validate;
+pub use views::{Ensemble, delta, headline_score};
 
 /// A document as it was read.
 #[derive(Clone, Debug)]
@@ -62,8 +77,15 @@ impl Document {
         self.node.get("name").and_then(Node::as_str).unwrap_or_default()
     }
 
-    /// Whether it tells of a run: then it is an artifact, else a recipe.
+    /// Whether it has results.
     pub fn has_results(&self) -> bool {
         self.node.get("results").is_some_and(|results| !results.is_null())
+    }
+
+    /// Whether it tells of a run: then it is an artifact, else a recipe. An artifact has results, or a chain; a repository's
+    /// attestation is one by its kind.
+    pub fn is_artifact(&self) -> bool {
+        let has = |name: &str| self.node.get(name).is_some_and(|member| !member.is_null());
+        self.has_results() || has("chain") || self.kind() == Some(members::REPOSITORY)
     }
 }

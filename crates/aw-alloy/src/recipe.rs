@@ -3,7 +3,7 @@
 //! Text is parsed to a tree with positions, the root is checked against the universal members and those that the declared
 //! domains add, and every stage against its own stage type's schema. All problems are reported at once.
 
-mod check;
+pub(crate) mod check;
 mod derive;
 mod root;
 

@@ -36,4 +36,5 @@ pub use node::{Mark, Node, Value};
 pub use number::{INTEGER_MAX, Number};
 pub use object::{Member, Object};
 pub use problem::Problem;
+pub(crate) use problem::{push_item, push_member};
 pub use schema::{Schema, SchemaError};

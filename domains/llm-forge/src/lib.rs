@@ -32,8 +32,8 @@ mod source;
 mod stages;
 pub mod tokenizer;
 
+pub use aw_alloy::document::hashes::{is_weight_file, model_hash};
 pub use domain::LlmForge;
-pub use hashes::{is_weight_file, model_hash};
 
 /// The program as files name it.
 pub(crate) const TOOL: &str = concat!("alloyworks llm-forge ", env!("CARGO_PKG_VERSION"));

@@ -1,15 +1,21 @@
 //! Finds every problem of a recipe at once.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use super::{RUN_MEMBERS, RecipeRoot, StageSchema, Vocabulary};
+use super::{RUN_MEMBERS, StageSchema, Vocabulary};
+use crate::document::schemas;
+use crate::document::walk::{Step, name, path, walk};
 use crate::text::{Node, Problem, Schema, SchemaError};
 
-/// A recipe that is wrong all over gets no longer list than this, which bounds the memory a check takes.
-const PROBLEMS_MAX: usize = 1000;
+/// What is wrong all over gets no longer list than this, which bounds the memory a check takes.
+pub(crate) const PROBLEMS_MAX: usize = 1000;
+
+/// Members below the root that hold what only a run can know: hashes of what it made, and where that can be verified.
+const PRODUCED: [&str; 7] = ["modelHash", "fileHashes", "alloyHash", "cardHash", "resultHash", "baseResultHash", "verifyUrl"];
+/// The root members in which they are looked for. Baselines are not among them: their hashes were known before.
+const AUTHORED: [&str; 4] = ["stages", "evaluationBenchmarks", "outputs", "quantTiers"];
 
 /// Checks the whole tree; gives the domains it uses.
 pub(super) fn check(node: &Node, vocabulary: &dyn Vocabulary) -> Result<Vec<String>, Vec<Problem>> {
@@ -20,13 +26,12 @@ pub(super) fn check(node: &Node, vocabulary: &dyn Vocabulary) -> Result<Vec<Stri
     };
     let mut problems = Vec::new();
     for member in object.iter().filter(|member| RUN_MEMBERS.contains(&member.name.as_str())) {
-        let message = format!("`{}` is something only a run can know, a recipe cannot carry it", member.name);
-        let hint = "remove it; the artifact of a run holds it";
-        problems.push(Problem::new("recipe-holds-results", &member.name, message).at(member.name_at).hint(hint));
+        problems.push(only_a_run_knows(&member.name, &member.name).at(member.name_at));
     }
+    produced(node, &mut problems);
     let domains = domains(node, vocabulary, &mut problems);
     root(node, vocabulary, &domains, &mut problems);
-    let mut stages = Stages { vocabulary, domains: &domains, names: vocabulary.stage_names(&domains), schemas: BTreeMap::new() };
+    let mut stages = Stages::new(vocabulary, &domains, For::Recipe);
     for (index, stage) in node.get("stages").and_then(Node::as_array).unwrap_or_default().iter().enumerate() {
         if problems.len() > PROBLEMS_MAX {
             break;
@@ -41,8 +46,26 @@ pub(super) fn declared(node: &Node, vocabulary: &dyn Vocabulary) -> Vec<String> 
     domains(node, vocabulary, &mut Vec::new())
 }
 
+pub(crate) fn only_a_run_knows(name: &str, path: &str) -> Problem {
+    let message = format!("`{name}` is something only a run can know, a recipe cannot carry it");
+    Problem::new("recipe-holds-results", path, message).hint("remove it; the artifact of a run holds it")
+}
+
+/// Finds hashes of produced bytes below what an author writes.
+pub(crate) fn produced(root: &Node, problems: &mut Vec<Problem>) {
+    for (top, node) in AUTHORED.iter().filter_map(|name| Some((*name, root.get(name)?))) {
+        walk(node, &mut vec![Step::Member(top)], &mut |steps, node| {
+            let found = name(steps).filter(|name| PRODUCED.contains(name) && !node.is_null());
+            if let Some(name) = found {
+                problems.push(only_a_run_knows(name, &path(steps)).at(node.at));
+            }
+            found.is_none() && problems.len() <= PROBLEMS_MAX
+        });
+    }
+}
+
 /// The problems in the order of the text, of a very long list the first.
-fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+pub(crate) fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems.sort_by_key(|problem| problem.at);
     if problems.len() > PROBLEMS_MAX {
         problems.retain(|problem| problem.code != "more-problems");
@@ -53,9 +76,11 @@ fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems
 }
 
-fn domains(node: &Node, vocabulary: &dyn Vocabulary, problems: &mut Vec<Problem>) -> Vec<String> {
+pub(crate) fn domains(node: &Node, vocabulary: &dyn Vocabulary, problems: &mut Vec<Problem>) -> Vec<String> {
     let Some(declared) = node.get("domains").and_then(Node::as_array) else {
-        return vocabulary.default_domains();
+        let default = vocabulary.default_domains();
+        type_byte(node, vocabulary, default.first(), problems);
+        return default;
     };
     let registered = vocabulary.domains();
     let mut known = Vec::new();
@@ -87,8 +112,7 @@ fn type_byte(node: &Node, vocabulary: &dyn Vocabulary, first: Option<&String>, p
 
 /// The universal members, with names of domain members let through: those have schemas of their own.
 fn root(node: &Node, vocabulary: &dyn Vocabulary, domains: &[String], problems: &mut Vec<Problem>) {
-    static UNIVERSAL: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(RecipeRoot).to_value());
-    let mut schema = UNIVERSAL.clone();
+    let mut schema = schemas::recipe().clone();
     schema["additionalProperties"] = json!(false);
     let members = vocabulary.root_members(domains);
     let let_through = members.iter().map(|(name, _)| name.as_str()).chain(RUN_MEMBERS.iter().copied());
@@ -103,16 +127,31 @@ fn root(node: &Node, vocabulary: &dyn Vocabulary, domains: &[String], problems: 
     }
 }
 
+/// What stages are checked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum For {
+    /// To be run: unknown members are refused.
+    Recipe,
+    /// Published by anyone: unknown members are legal.
+    Document,
+}
+
 /// Checks stages against their stage types, each stage type's schema compiled once.
-struct Stages<'a> {
+pub(crate) struct Stages<'a> {
     vocabulary: &'a dyn Vocabulary,
     domains: &'a [String],
+    checked_for: For,
     names: Vec<String>,
     schemas: BTreeMap<String, Result<Schema, SchemaError>>,
 }
 
-impl Stages<'_> {
-    fn check(&mut self, stage: &Node, path: &str, problems: &mut Vec<Problem>) {
+impl<'a> Stages<'a> {
+    pub(crate) fn new(vocabulary: &'a dyn Vocabulary, domains: &'a [String], checked_for: For) -> Self {
+        let names = vocabulary.stage_names(domains);
+        Self { vocabulary, domains, checked_for, names, schemas: BTreeMap::new() }
+    }
+
+    pub(crate) fn check(&mut self, stage: &Node, path: &str, problems: &mut Vec<Problem>) {
         if stage.as_object().is_none() {
             return; // the root's schema says so
         }
@@ -128,10 +167,14 @@ impl Stages<'_> {
             return;
         };
         if !self.schemas.contains_key(name) {
-            match self.vocabulary.stage_schema(self.domains, name) {
-                StageSchema::Found(schema) => drop(self.schemas.insert(name.to_owned(), compile(schema))),
+            let found = match self.checked_for {
+                For::Recipe => self.vocabulary.stage_schema(self.domains, name),
+                For::Document => self.vocabulary.stage_document_schema(self.domains, name),
+            };
+            match found {
+                StageSchema::Found(schema) => drop(self.schemas.insert(name.to_owned(), self.compile(schema))),
                 StageSchema::Undeclared(domain) => {
-                    let message = format!("stage type `{name}` belongs to domain `{domain}`, which this recipe does not declare");
+                    let message = format!("stage type `{name}` belongs to domain `{domain}`, which `domains` does not declare");
                     let hint = format!("add `{domain}` to `domains`");
                     return problems.push(Problem::new("undeclared-domain", type_path, message).at(named.at).hint(hint));
                 }
@@ -143,16 +186,20 @@ impl Stages<'_> {
         }
         check_compiled(&self.schemas[name], stage, path, problems);
     }
+
+    /// A stage type's schema with the two members every stage may have.
+    fn compile(&self, schema: Value) -> Result<Schema, SchemaError> {
+        let (mut schema, notes) = match self.checked_for {
+            For::Recipe => (schema, json!({"type": "string"})),
+            For::Document => (schemas::opened(schema), json!({"type": ["string", "null"]})),
+        };
+        schema["properties"]["type"] = json!({"type": "string"});
+        schema["properties"]["notes"] = notes;
+        Schema::compile(&schema)
+    }
 }
 
-/// A stage type's schema with the two members every stage may have.
-fn compile(mut schema: Value) -> Result<Schema, SchemaError> {
-    schema["properties"]["type"] = json!({"type": "string"});
-    schema["properties"]["notes"] = json!({"type": "string"});
-    Schema::compile(&schema)
-}
-
-fn check_against(schema: &Value, node: &Node, path: &str, problems: &mut Vec<Problem>) {
+pub(crate) fn check_against(schema: &Value, node: &Node, path: &str, problems: &mut Vec<Problem>) {
     check_compiled(&Schema::compile(schema), node, path, problems);
 }
 

@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::document::members::{AcceptanceCriteria, BenchmarkDef, CorpusRef, Hardware, Outputs, QuantTier, Search, Target};
+
 /// The members every recipe may have, whatever its domains. Domains add their own.
 ///
 /// # Source
@@ -42,7 +44,7 @@ pub struct RecipeRoot {
     /// What is transformed.
     pub source: RecipeSource,
     /// What it should become.
-    pub target: Option<Map<String, Value>>,
+    pub target: Option<Target>,
     /// The stages, executed in order; each is checked against its own stage type.
     #[schemars(length(min = 1))]
     pub stages: Vec<Map<String, Value>>,
@@ -51,26 +53,35 @@ pub struct RecipeRoot {
     #[schemars(range(min = 1, max = 1000))]
     pub cycles: u32,
     /// What it should run on.
-    pub hardware: Option<Map<String, Value>>,
+    pub hardware: Option<Hardware>,
     /// What should come out.
-    pub outputs: Option<Map<String, Value>>,
+    pub outputs: Option<Outputs>,
     /// How settings are searched.
-    pub search: Option<Map<String, Value>>,
+    pub search: Option<Search>,
     /// What the artifact cannot do; always on the card.
     #[serde(default)]
     pub limitations: Vec<String>,
     /// Where the method is described.
     pub methodology_paper_url: Option<String>,
     /// What the shipping side will demand.
-    pub acceptance_criteria: Option<Map<String, Value>>,
+    pub acceptance_criteria: Option<AcceptanceCriteria>,
     /// Which quantisations ship.
     #[serde(default)]
-    pub quant_tiers: Vec<Map<String, Value>>,
+    pub quant_tiers: Vec<QuantTier>,
     /// What is measured on the result and on the base.
     #[serde(default)]
-    pub evaluation_benchmarks: Vec<Map<String, Value>>,
+    pub evaluation_benchmarks: Vec<BenchmarkDef>,
     /// The recipe this one was forked from.
     pub parent_recipe_id: Option<String>,
+    /// Artifacts it builds on; kept, nothing is made of it yet.
+    #[serde(default)]
+    pub parent_artifact_ids: Vec<String>,
+    /// The corpus that importance is measured on, by its content.
+    pub calibration_corpus: Option<CorpusRef>,
+    /// When it was first written, in milliseconds since 1970.
+    pub authored_at_ms: Option<u64>,
+    /// When it was last changed, in milliseconds since 1970.
+    pub updated_at_ms: Option<u64>,
 }
 
 /// What a recipe transforms. Further members are the domain's.

@@ -240,8 +240,6 @@ impl RecipeView {
             notes: stage.notes.clone(),
             runs_here: runs_here(&stage.name),
         };
-        let benchmark =
-            |benchmark: &serde_json::Map<String, Value>| benchmark.get("name").and_then(Value::as_str).map(str::to_owned);
         Self {
             name: root.name.clone(),
             version: root.version.clone(),
@@ -253,7 +251,7 @@ impl RecipeView {
             architecture: root.source.architecture.clone(),
             cycles: root.cycles,
             stages: recipe.stages().iter().map(stage).collect(),
-            benchmarks: root.evaluation_benchmarks.iter().filter_map(benchmark).collect(),
+            benchmarks: root.evaluation_benchmarks.iter().map(|benchmark| benchmark.name.clone()).collect(),
             limitations: root.limitations.clone(),
             license: root.license.clone(),
         }
