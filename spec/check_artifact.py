@@ -5,6 +5,7 @@ usage: check_artifact.py FOLDER
 Exit status 0 when the artifact is good, 1 when it is not; every finding is printed. Needs `openssl` 3 on the PATH for ed25519.
 """
 
+import base64
 import hashlib
 import json
 import os
@@ -128,6 +129,77 @@ def good_signature(signature, context, message):
         return subprocess.run(command, capture_output=True).returncode == 0
 
 
+def payload(document, integrity):
+    """What integrity.signature covers: spec/signature.md."""
+    covered = {name: integrity[name] for name in ("alloyHash", "attestedAt", "audience", "modelHash", "nonce") if name in integrity}
+    if "binaryHash" in (integrity.get("code") or {}):
+        covered["codeHash"] = integrity["code"]["binaryHash"]
+    if integrity.get("datasets") is not None:
+        covered["datasetHashes"] = [dataset["hash"] for dataset in integrity["datasets"]]
+    results = (document.get("results") or {}).get("benchmarks")
+    if results is not None:
+        def of(result, names):
+            return {name: result[name] for name in names if name in result}
+
+        plain = ("metric", "score", "baseScore", "resultHash")
+        covered["benchmarkResults"] = {}
+        for name in [result["name"] for result in results]:
+            same = [result for result in results if result["name"] == name]
+            shared = [of(result, plain + ("subset",)) for result in same]
+            covered["benchmarkResults"][name] = of(same[0], plain) if len(same) == 1 else shared
+    return covered
+
+
+def unbase64(text):
+    """Either alphabet, with or without padding."""
+    bare = text.rstrip("=").replace("-", "+").replace("_", "/")
+    return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+
+
+def der_signature(raw):
+    """r || s as the DER sequence that OpenSSL reads."""
+    def integer(data):
+        data = data.lstrip(b"\0") or b"\0"
+        data = (b"\0" if data[0] & 0x80 else b"") + data
+        return b"\x02" + bytes([len(data)]) + data
+
+    half = len(raw) // 2
+    both = integer(raw[:half]) + integer(raw[half:])
+    return b"\x30" + bytes([len(both)]) + both
+
+
+def good_attestation(document, integrity):
+    """Whether integrity.signature fits the document and the key it carries. Whose key that is, only a registry can tell."""
+    signature = integrity["signature"]
+    if signature["algorithm"] not in ("ES256", "ES384", "EdDSA"):
+        raise ValueError(f"cannot tell: algorithm {signature['algorithm']}")
+    hashing, raw_bytes = {"ES256": ("-sha256", 64), "ES384": ("-sha384", 96), "EdDSA": (None, 0)}[signature["algorithm"]]
+    message = hashlib.sha256(canonical(payload(document, integrity)).encode()).digest()
+    value = unbase64(signature["value"])
+    values = [value] + ([der_signature(value)] if len(value) == raw_bytes else [])
+    with tempfile.TemporaryDirectory() as folder:
+        def put(name, data):
+            path = os.path.join(folder, name)
+            with open(path, "wb") as file:
+                file.write(data)
+            return path
+
+        der, signed = put("key.der", unbase64(signature["publicKey"])), put("signed", message)
+        key = os.path.join(folder, "key.pem")
+        subprocess.run(["openssl", "pkey", "-pubin", "-inform", "DER", "-in", der, "-out", key], capture_output=True, check=True)
+        shown = subprocess.run(["openssl", "pkey", "-pubin", "-in", key, "-noout", "-text"], capture_output=True, text=True).stdout
+        if {"ES256": "prime256v1", "ES384": "secp384r1", "EdDSA": "ED25519"}[signature["algorithm"]] not in shown:
+            return False
+        for value in values:
+            path = put("value", value)
+            command = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", key, "-rawin", "-in", signed, "-sigfile", path]
+            if hashing:
+                command = ["openssl", "dgst", hashing, "-verify", key, "-signature", path, signed]
+            if subprocess.run(command, capture_output=True).returncode == 0:
+                return True
+    return False
+
+
 def entry(file):
     return file["sha256"].removeprefix("sha256:"), int(file["bytes"])
 
@@ -159,6 +231,8 @@ def check(folder):
         yield "the document's id is not a UUID of version 8"
     if document["integrity"]["alloyHash"] != digest({"source": document["source"], "stages": document["stages"]}):
         yield "integrity.alloyHash does not recompute"
+    if document["integrity"].get("signature") is not None and not good_attestation(document, document["integrity"]):
+        yield "integrity.signature does not fit the document and the key it carries"
     chain, seal = document["chain"], document["seal"]
     if list(document)[-1] != "seal" or list(seal) != SEAL or list(seal["signature"]) != SIGNATURE:
         yield "the seal is not the last member, or not in its one form"
@@ -233,7 +307,7 @@ def main():
     findings = []
     try:
         findings.extend(check(sys.argv[1]))
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, subprocess.SubprocessError) as error:
         findings.append(f"the document is not an artifact: {type(error).__name__}: {error}")
     for finding in findings:
         print("BAD", finding)

@@ -1,10 +1,16 @@
 //! Behaviour of the document library, one module per behaviour.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod acceptance;
 mod canonical;
 mod cups;
+mod document_corpus;
+mod document_schemas;
+mod export;
 mod hostile;
 mod json;
 mod schema;
+mod signing;
+mod signing_registry;
 mod vectors;
 mod yaml;
