@@ -4,15 +4,19 @@ use std::sync::Arc;
 
 use aw_alloy::artifact::Artifact;
 use aw_alloy::chain::Chain;
-use aw_domain::{Domain, Executor, Phase, Problem, RootMember, Source, SourceRequest, Stage, StageType, Tree, schema_of};
+use aw_domain::{
+    DerivedStage, Domain, Executor, Phase, Problem, RootMember, Source, SourceRequest, Stage, StageType, Tree, schema_of,
+};
 use serde_json::{Map, Value};
 
-use crate::stages::corpora::{CALIBRATION, Corpora, EVALUATION};
+use crate::stages::corpora::{BASELINES, CALIBRATION, Corpora, EVALUATION};
 use crate::stages::eval::{Eval, EvalConfig};
 use crate::stages::package::{Package, PackageConfig};
 use crate::stages::profile::{ExpertActivationProfile, ProfileConfig};
 use crate::stages::prune::{ExpertPrune, PruneConfig};
-use crate::{card, learned, source};
+use crate::vocabulary::corpora::{CalibrationCorpusRef, PriorMetricBaseline};
+use crate::vocabulary::{declared, published};
+use crate::{card, learned, source, target};
 
 /// The language-model forge.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,44 +36,57 @@ impl Domain for LlmForge {
     }
 
     fn stage_types(&self) -> Vec<StageType> {
-        let here = |name, summary, phase, schema, stage: Arc<dyn Stage>| {
-            StageType::new(name, summary, phase, schema, Executor::Here(stage))
+        let here = |name, summary, phase, (schema, document_schema), stage: Arc<dyn Stage>| {
+            StageType::new(name, summary, phase, schema, Executor::Here(stage)).with_document_schema(document_schema)
         };
-        vec![
+        let mut stages = vec![
             here(
                 "expert-activation-profile",
                 "Measures on a corpus how much each expert matters, every metric in one pass.",
                 Phase::Transform,
-                schema_of::<ProfileConfig>(),
+                (schema_of::<ProfileConfig>(), schema_of::<published::ExpertActivationProfile>()),
                 Arc::new(ExpertActivationProfile),
             ),
             here(
                 "expert-prune",
                 "Keeps the experts of each layer that matter most and drops the rest.",
                 Phase::Transform,
-                schema_of::<PruneConfig>(),
+                (schema_of::<PruneConfig>(), schema_of::<published::ExpertPrune>()),
                 Arc::new(ExpertPrune),
             ),
             here(
                 "eval",
                 "Measures the model next to the unmodified base and to controls.",
                 Phase::Delivery,
-                schema_of::<EvalConfig>(),
+                (schema_of::<EvalConfig>(), schema_of::<published::Eval>()),
                 Arc::new(Eval),
             ),
             here(
                 "package",
                 "Puts the model into a folder that people load.",
                 Phase::Delivery,
-                schema_of::<PackageConfig>(),
+                (schema_of::<PackageConfig>(), schema_of::<published::Package>()),
                 Arc::new(Package),
             ),
-        ]
+        ];
+        stages.extend(declared());
+        stages
     }
 
     fn root_members(&self) -> Vec<RootMember> {
-        let member = |name| RootMember::new(name, schema_of::<Corpora>());
-        vec![member(CALIBRATION), member(EVALUATION)]
+        // To run, a corpus is pinned by its hash and its id names a folder; documents only point to it.
+        let corpora =
+            |name| RootMember::new(name, schema_of::<Corpora>()).with_document_schema(schema_of::<Vec<CalibrationCorpusRef>>());
+        let baselines = RootMember::new(BASELINES, schema_of::<Vec<PriorMetricBaseline>>());
+        vec![corpora(CALIBRATION), corpora(EVALUATION), baselines]
+    }
+
+    fn derive_stages(&self, recipe: &Value) -> Result<Vec<DerivedStage>, Vec<Problem>> {
+        target::derive(recipe)
+    }
+
+    fn target_disagreements(&self, recipe: &Value) -> Vec<Problem> {
+        target::disagreements(recipe)
     }
 
     fn source(&self, request: &SourceRequest<'_>) -> Result<Source, Vec<Problem>> {

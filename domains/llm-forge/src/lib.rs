@@ -30,7 +30,9 @@ pub mod prune;
 mod ranking;
 mod source;
 mod stages;
+mod target;
 pub mod tokenizer;
+pub mod vocabulary;
 
 pub use aw_alloy::document::hashes::{is_weight_file, model_hash};
 pub use domain::LlmForge;

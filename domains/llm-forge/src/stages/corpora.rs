@@ -41,6 +41,9 @@ pub(crate) const CALIBRATION: &str = "calibrationCorpora";
 /// Root member of the corpora models are evaluated on.
 pub(crate) const EVALUATION: &str = "evaluationCorpora";
 
+/// Root member of the attempts and scores a claim of improvement is held against.
+pub(crate) const BASELINES: &str = "priorMetricBaselines";
+
 /// Finds the corpus `id` under `member`, as a file the stage reads by the name `id`.
 pub(crate) fn find(recipe: &Recipe, member: &str, id: &str, asked_at: &str) -> Result<FileInput, Problem> {
     let declared = recipe.member(member).and_then(|value| serde_json::from_value::<Corpora>(value).ok()).unwrap_or_default();
