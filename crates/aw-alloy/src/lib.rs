@@ -15,10 +15,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod acceptance;
 pub mod artifact;
 pub mod chain;
+pub mod coverage;
+pub mod decimal;
 pub mod digest;
 pub mod document;
+pub mod gates;
+pub mod export;
 pub mod keys;
 pub mod recipe;
 pub mod signing;

@@ -3,10 +3,13 @@
 
 mod acceptance;
 mod canonical;
+mod coverage;
 mod cups;
 mod document_corpus;
+mod document_rules;
 mod document_schemas;
 mod export;
+mod gates;
 mod hostile;
 mod json;
 mod schema;
