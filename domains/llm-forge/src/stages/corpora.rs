@@ -31,6 +31,9 @@ pub(crate) struct CorpusRef {
     tokens: Option<u64>,
     /// What is in it.
     distribution_summary: Option<String>,
+    /// What kind of text it is, such as `code`: the gates hold what was calibrated on against what was measured on.
+    #[schemars(length(min = 1))]
+    kind: Option<String>,
 }
 
 /// The list of corpora under one root member.
