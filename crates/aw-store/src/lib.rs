@@ -1,4 +1,4 @@
-//! The store: trees and blobs by content, the stage cache, and the artifacts that are kept.
+//! The store: trees and blobs by content, the stage cache, the artifacts that are kept, and the [`entities`].
 //!
 //! One folder, any number of processes. Everything that matters is written under a temporary name, synced and renamed, so a
 //! crash at any instruction leaves a store that the next writer repairs. What a digest means is `aw-alloy`'s, what a
@@ -33,6 +33,7 @@ mod check;
 #[cfg(test)]
 mod crash;
 mod disk;
+pub mod entities;
 mod gc;
 mod hash;
 mod kept;

@@ -3,6 +3,12 @@
 
 mod adopting;
 mod collecting;
+mod entities;
+mod entities_formats;
+mod entities_model;
+mod entities_support;
+mod entities_tampering;
+mod entities_together;
 mod killed;
 mod opening;
 mod placing;
