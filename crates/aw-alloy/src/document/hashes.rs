@@ -41,10 +41,10 @@ pub fn classify(text: &str) -> HashText {
     }
 }
 
-/// Whether a text is words: letters, with hyphens, underscores or spaces between, and at least one letter that is no hex digit.
+/// Whether a text is words: small letters, with hyphens, underscores or spaces between, and one letter or more that is no hex digit.
 fn is_words(text: &str) -> bool {
-    let word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphabetic());
-    text.split(['-', '_', ' ']).all(word) && text.bytes().any(|byte| byte.is_ascii_alphabetic() && !byte.is_ascii_hexdigit())
+    let word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    text.split(['-', '_', ' ']).all(word) && text.bytes().any(|byte| matches!(byte, b'g'..=b'z'))
 }
 
 /// The hashes of a document that are called alloyHash by one writer or another.

@@ -5,12 +5,19 @@ mod values;
 
 pub(super) use values::{hash_spelling, is_foreign, is_time};
 
+use std::sync::LazyLock;
+
 use super::members::ENSEMBLE;
 use super::{Document, schemas};
 use crate::recipe::RUN_MEMBERS;
 use crate::recipe::Vocabulary;
-use crate::recipe::check::{For, PROBLEMS_MAX, Stages, check_against, domains, in_order, only_a_run_knows, produced};
-use crate::text::{Node, Problem};
+use crate::recipe::check::{
+    For, PROBLEMS_MAX, Stages, check_against, check_compiled, domains, in_order, only_a_run_knows, produced,
+};
+use crate::text::{Node, Problem, Schema, SchemaError};
+
+/// The schema of the universal members, compiled once.
+static UNIVERSAL: LazyLock<Result<Schema, SchemaError>> = LazyLock::new(|| Schema::compile(schemas::document()));
 
 /// Says everything that is wrong with a document, each with its path, line and column, in the order of the text.
 ///
@@ -24,7 +31,7 @@ pub fn validate(document: &Document, vocabulary: &dyn Vocabulary) -> Vec<Problem
     let node = document.node();
     let mut problems = Vec::new();
     let domains = domains(node, vocabulary, &mut problems);
-    check_against(schemas::document(), node, "", &mut problems);
+    check_compiled(&UNIVERSAL, node, "", &mut problems);
     for (name, schema) in vocabulary.root_document_members(&domains) {
         if let Some(member) = node.get(&name).filter(|member| !member.is_null()) {
             check_against(&schemas::opened(schema), member, &name, &mut problems);

@@ -104,7 +104,9 @@ fn type_byte(node: &Node, vocabulary: &dyn Vocabulary, first: Option<&String>, p
     let Some(stated) = node.get("typeByte") else { return };
     let Some(expected) = first.and_then(|id| vocabulary.type_byte(id)) else { return };
     let expected = format!("0x{expected:02X}");
-    if stated.as_str().is_some_and(|stated| !stated.eq_ignore_ascii_case(&expected)) {
+    // What has another form is no type byte at all; the root's schema says so.
+    let is_one = |text: &str| text.len() == expected.len() && text.starts_with("0x");
+    if stated.as_str().is_some_and(|stated| is_one(stated) && !stated.eq_ignore_ascii_case(&expected)) {
         let message = format!("`typeByte` does not fit the first domain, whose type byte is `{expected}`");
         problems.push(Problem::new("type-byte", "typeByte", message).at(stated.at));
     }
@@ -203,7 +205,7 @@ pub(crate) fn check_against(schema: &Value, node: &Node, path: &str, problems: &
     check_compiled(&Schema::compile(schema), node, path, problems);
 }
 
-fn check_compiled(schema: &Result<Schema, SchemaError>, node: &Node, path: &str, problems: &mut Vec<Problem>) {
+pub(crate) fn check_compiled(schema: &Result<Schema, SchemaError>, node: &Node, path: &str, problems: &mut Vec<Problem>) {
     match schema {
         Ok(schema) => problems.extend(schema.check(node, path)),
         Err(error) => {

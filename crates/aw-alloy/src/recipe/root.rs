@@ -12,6 +12,7 @@ use crate::document::members::{AcceptanceCriteria, BenchmarkDef, CorpusRef, Hard
 /// The alloy format, sections 2, 3, 6, 9 and 10; the foundry and line, section 1.1.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(title = "Recipe")]
 pub struct RecipeRoot {
     /// Slug that names the artifact and its file.
     #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"))]

@@ -6,6 +6,7 @@ mod canonical;
 mod coverage;
 mod cups;
 mod document_corpus;
+mod document_hashes;
 mod document_rules;
 mod document_schemas;
 mod export;

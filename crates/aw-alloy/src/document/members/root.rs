@@ -20,7 +20,7 @@ pub const REPOSITORY: &str = "repo-attestation";
 /// The alloy format, sections 2 and 10.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(transform = shapes)]
+#[schemars(title = "Alloy document", transform = shapes)]
 pub struct DocumentRoot {
     /// Slug of the artifact.
     #[schemars(length(min = 1))]

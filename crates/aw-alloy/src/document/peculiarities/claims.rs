@@ -1,6 +1,6 @@
 //! What a document claims and does not prove, or says in two ways.
 
-use super::super::hashes::{AlloyHashKind, HashText, classify, which_alloy_hash};
+use super::super::hashes::{HashText, classify, which_alloy_hash};
 use super::super::members::ENSEMBLE;
 use super::super::{Document, aliases, headline_score};
 use super::{Remarks, items, text};
@@ -46,7 +46,7 @@ fn receipt(document: &Document, remarks: &mut Remarks) {
     if let Some(link) = receipt.get("verifyUrl") {
         let named = link.as_str().and_then(|link| link.rsplit(['#', '@']).next()).unwrap_or_default();
         let is_hash = named.len() >= LINK_DIGITS_MIN && named.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if is_hash && which_alloy_hash(document, named) != Some(AlloyHashKind::File) {
+        if is_hash && which_alloy_hash(document, named).is_none() {
             let message = format!("the link names `{named}`, the file's hash begins with `{}`", document.file_hash().short());
             remarks.add("stale-verify-url", "receipt.verifyUrl", link, message);
         }
