@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use aw_alloy::artifact::Artifact;
-use aw_alloy::chain::Chain;
+use aw_alloy::chain::{Chain, Link};
 use aw_alloy::digest::TreeRoot;
+use aw_alloy::gates::regression::Series;
 use aw_alloy::recipe::{DerivedStage, Recipe};
 use aw_alloy::text::Problem;
 use aw_alloy::tree::{Tree, TreePath};
@@ -65,6 +66,16 @@ pub trait Domain: Send + Sync {
     fn learned(&self, chain: &Chain, tree: &Tree) -> Map<String, Value> {
         let _ = (chain, tree);
         Map::new()
+    }
+
+    /// What the links so far measured that no cycle may make much worse unless the recipe says so: each quantity with the base's value
+    /// first, then the value after each cycle. Asked after every link; a run halts on one that regressed.
+    ///
+    /// # Source
+    /// The foundry and line, section 2.3.
+    fn watched(&self, links: &[Link]) -> Vec<Series> {
+        let _ = links;
+        Vec::new()
     }
 
     /// Renders the artifact's card from the artifact alone; `None` when the domain has none.

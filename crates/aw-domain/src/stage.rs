@@ -96,6 +96,11 @@ pub trait Stage: Send + Sync {
     /// Version of the code that makes the output. Part of the stage key: bump it whenever the same inputs would give other bytes.
     fn code_version(&self) -> u32;
 
+    /// Whether it measures what a cycle costs. Such a stage runs after every cycle when there are several, and not only at the end.
+    fn measures_cycles(&self) -> bool {
+        false
+    }
+
     /// Names what the stage reads. Only that enters its key, so that a change elsewhere does not run it again.
     ///
     /// # Errors

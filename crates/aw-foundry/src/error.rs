@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use aw_alloy::gates::GateVerdict;
 use aw_alloy::tree::TreePath;
 use aw_domain::{Digest, Failure, Problem, TreeRoot};
 use aw_store::{
@@ -79,6 +80,18 @@ pub enum RunError {
         /// What is wrong.
         problem: String,
     },
+    /// A cycle made the result much worse, and the recipe does not allow it.
+    #[error("stage {} (`{stage}`) shows a regression, so the run was halted: {}", index + 1, told(verdict))]
+    RegressionHalt {
+        /// Position in the recipe of the stage that measured it, from 0.
+        index: usize,
+        /// Its stage type.
+        stage: String,
+        /// What the gate says, each failing rule with its numbers.
+        verdict: Box<GateVerdict>,
+        /// The report that was written.
+        report: PathBuf,
+    },
     /// The folder for the artifact holds something else.
     #[error("`{}` holds something that is not an artifact; it is left as it is", folder.display())]
     OutOccupied {
@@ -96,9 +109,17 @@ pub enum RunError {
     /// The artifact cannot be put together.
     #[error("this is a bug: {0}")]
     Assemble(#[from] aw_alloy::artifact::ArtifactError),
+    /// The artifact cannot be signed.
+    #[error("the artifact cannot be signed: {} problem{}", .0.len(), if .0.len() == 1 { "" } else { "s" })]
+    Sign(Vec<Problem>),
     /// The store cannot be read or written.
     #[error(transparent)]
     Store(Box<StoreError>),
+}
+
+/// The failing rules in a line.
+fn told(verdict: &GateVerdict) -> String {
+    verdict.failures().map(|rule| rule.message.as_str()).collect::<Vec<_>>().join("; ")
 }
 
 /// Why the store could not serve a run: the store's own error of that operation.
@@ -164,6 +185,10 @@ impl RunError {
             Self::SourcePin { .. } => {
                 Some("put the pinned source back, or pin the new one in `source.root` and raise the recipe's version".into())
             }
+            Self::RegressionHalt { report, .. } => Some(format!(
+                "look at `{}`; if the recipe means it, say so with `regression` at that benchmark (`maxPercent`, `maxAbsolute`, `reason`)",
+                report.display()
+            )),
             Self::OutOccupied { .. } => Some("name another folder with `--out`, or empty this one".into()),
             Self::Store(error) => error.hint().map(Into::into),
             Self::Source(error) => error.hint().map(Into::into),

@@ -5,9 +5,11 @@
 //! comes out is a sealed artifact in a folder. [`verify_folder`] checks such a folder. What a stage does is its domain's affair, where
 //! bytes rest is `aw-store`'s, and the document's rules are `aw-alloy`'s.
 
+mod bundle;
 mod clock;
 mod error;
 mod events;
+mod halt;
 mod inputs;
 mod plan;
 mod publish;
@@ -16,10 +18,11 @@ mod run;
 mod verify;
 mod worker;
 
+pub use bundle::{BundleError, CheckOptions, CheckedFolder, ListedFolder, check_folder, list_folder};
 pub use error::{PlanError, RunError, VerifyError};
 pub use events::Event;
 pub use plan::{Cached, Plan, PlannedFile, SourceState, Step, plan};
-pub use run::{Run, RunOptions, StageReport, WorkerCommand, run};
+pub use run::{Run, RunOptions, Signer, StageReport, WorkerCommand, run};
 pub use verify::{FolderVerdict, verify_folder};
 pub use worker::{Job, serve};
 

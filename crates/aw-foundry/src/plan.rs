@@ -173,8 +173,13 @@ fn order(foundry: Foundry<'_>, recipe: &Recipe) -> Result<Vec<Ordered>, PlanErro
             executor: executor.clone(),
         })
     };
-    let repeated = (1..=cycles).flat_map(|cycle| once(first..end, cycle));
-    Ok(once(0..first, 1).chain(repeated).chain(once(end..found.len(), 1)).collect())
+    // What measures a cycle runs after each: within the cycles those before the last, at its own place the last.
+    let measuring = |ordered: &Ordered| ordered.executor.measures_cycles();
+    let measured = |cycle| once(end..found.len(), cycle).filter(move |ordered| cycle < cycles && measuring(ordered));
+    let repeated = (1..=cycles).flat_map(|cycle| once(first..end, cycle).chain(measured(cycle)));
+    let last =
+        once(end..found.len(), 1).map(|ordered| Ordered { cycle: if measuring(&ordered) { cycles } else { 1 }, ..ordered });
+    Ok(once(0..first, 1).chain(repeated).chain(last).collect())
 }
 
 fn look_at(foundry: Foundry<'_>, source: &Source) -> Result<SourceState, PlanError> {

@@ -8,6 +8,7 @@ use aw_alloy::artifact::Artifact;
 use aw_alloy::chain::{CHAIN_FORMAT, Chain, ChainSource, Link, replay};
 use aw_alloy::digest::{LinkDigest, StageKey, TreeRoot};
 use aw_alloy::keys::SecretKey;
+use aw_alloy::signing::SigningKey;
 use aw_alloy::tree::{Tree, TreeEntry, TreePath};
 use aw_domain::Output;
 use aw_store::{Finished as FinishedFile, Needs, SourceError, SourceOptions, StageState, Writer};
@@ -19,7 +20,7 @@ use crate::inputs::{self, RunSource};
 use crate::plan::{Plan, Step, carried, first_tree, source_filter};
 use crate::record::FinishedStage;
 use crate::worker::{self, Job};
-use crate::{Foundry, clock, publish};
+use crate::{Foundry, clock, halt, publish};
 
 /// Where a run's heavy stages run.
 #[derive(Clone, Debug)]
@@ -28,6 +29,17 @@ pub struct WorkerCommand {
     pub program: PathBuf,
     /// Its arguments; it must then serve one [`Job`] with [`crate::serve`].
     pub arguments: Vec<String>,
+}
+
+/// What `integrity.signature` is made with. The seal covers it, so it is made in the run or never.
+#[derive(Clone, Copy, Debug)]
+pub struct Signer<'a> {
+    /// The key.
+    pub key: &'a SigningKey,
+    /// What the verifier issued, base64url.
+    pub nonce: Option<&'a str>,
+    /// The verifier's origin URI.
+    pub audience: Option<&'a str>,
 }
 
 /// How to run.
@@ -44,6 +56,8 @@ pub struct RunOptions<'a> {
     pub worker: Option<WorkerCommand>,
     /// What made the artifact: `runner`, `version`, `binaryHash`.
     pub code: Value,
+    /// What `integrity.signature` is made with; `None` leaves the artifact without one.
+    pub signer: Option<Signer<'a>>,
     /// Asked often whether to stop.
     pub cancelled: &'a (dyn Fn() -> bool + Sync),
     /// Told what happens.
@@ -91,6 +105,7 @@ pub fn run(foundry: Foundry<'_>, plan: &Plan, options: &RunOptions<'_>) -> Resul
     let sealed = publish::seal(foundry, plan, options, &writer, &runner.source, chain, &tree, &started_at)?;
     (options.events)(Event::Sealed { artifact: sealed.artifact.id(), output: tree.root(), unchanged: sealed.unchanged });
     publish::place(&writer, &sealed, options.out)?;
+    halt::clear(options.out);
     (options.events)(Event::Placed { folder: options.out.display().to_string() });
     Ok(Run { artifact: sealed.artifact, folder: options.out.to_owned(), stages, unchanged: sealed.unchanged })
 }
@@ -149,6 +164,7 @@ impl Runner<'_> {
             previous = link.digest();
             tree = after;
             links.push(link);
+            halt::on_regression(self.foundry, self.plan, self.options, &links)?;
         }
         Ok((Chain { format: CHAIN_FORMAT.into(), source, links }, tree, reports))
     }

@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 
 use aw_alloy::artifact::Artifact;
 use aw_alloy::chain::Link;
+use aw_alloy::coverage::{State, score};
+use aw_alloy::gates::Evidence;
 use aw_alloy::text::Node;
 use serde_json::Value;
 
@@ -25,6 +27,7 @@ pub(crate) fn render(artifact: &Artifact) -> String {
         card.quick_start(),
         card.methodology(),
         card.limitations(),
+        card.evidence(),
         card.custody(),
         card.license(),
     ];
@@ -220,6 +223,28 @@ impl Card<'_> {
                 "- Experts that the calibration corpus does not use are gone: expect worse results on anything unlike it.\n",
             );
         }
+        text
+    }
+
+    /// How much of the making carries evidence, and what does not, by name.
+    fn evidence(&self) -> String {
+        let coverage = score(self.artifact.node(), &Evidence::default());
+        let count = |state| coverage.in_state(state).count();
+        let mut text = format!(
+            "## Evidence\n\n**Coverage {}%**: of {} elements (source, calibration corpora, stages, planned benchmarks, inference check) {} are covered, {} weak, {} without evidence.\n",
+            coverage.percent,
+            coverage.elements.len(),
+            count(State::Covered),
+            count(State::Weak),
+            count(State::Gap)
+        );
+        for (state, word) in [(State::Weak, "weak"), (State::Gap, "gap")] {
+            for element in coverage.in_state(state) {
+                let _ = write!(text, "\n- {word}: {}, {}", element.name, element.reason);
+            }
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
         text
     }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use aw_alloy::artifact::Artifact;
-use aw_alloy::chain::Chain;
+use aw_alloy::chain::{Chain, Link};
+use aw_alloy::gates::regression::Series;
 use aw_domain::{
     DerivedStage, Domain, Executor, Phase, Problem, RootMember, Source, SourceRequest, Stage, StageType, Tree, schema_of,
 };
@@ -95,6 +96,10 @@ impl Domain for LlmForge {
 
     fn learned(&self, chain: &Chain, tree: &Tree) -> Map<String, Value> {
         learned::learned(chain, tree)
+    }
+
+    fn watched(&self, links: &[Link]) -> Vec<Series> {
+        learned::watched(links)
     }
 
     fn card(&self, artifact: &Artifact) -> Option<String> {

@@ -1,7 +1,12 @@
 //! What a run adds to the artifact's root, derived from what its chain measured and nothing else.
 
+use std::collections::BTreeMap;
+
 use aw_alloy::chain::{Chain, Link};
+use aw_alloy::decimal::Decimal;
 use aw_alloy::digest::Digest;
+use aw_alloy::gates::regression::{Limits, Series};
+use aw_alloy::text::Node;
 use aw_domain::Tree;
 use serde_json::{Map, Value, json};
 
@@ -25,8 +30,7 @@ pub(crate) fn learned(chain: &Chain, tree: &Tree) -> Map<String, Value> {
 }
 
 fn results(chain: &Chain) -> Value {
-    let evals = chain.links.iter().filter(|link| link.stage_type == "eval");
-    let benchmarks: Vec<Value> = evals.flat_map(benchmarks).collect();
+    let benchmarks: Vec<Value> = evaluations(&chain.links).iter().flat_map(|cycles| benchmarks(cycles)).collect();
     let mut results = Map::new();
     if let Some((base, forged)) =
         benchmarks.first().and_then(|first| Some((first["metrics"]["base"].as_f64()?, first["metrics"]["forged"].as_f64()?)))
@@ -39,23 +43,72 @@ fn results(chain: &Chain) -> Value {
     Value::Object(results)
 }
 
-/// One benchmark result a corpus: every variant's value in the open bag, the samples of forged and base by path and hash.
-fn benchmarks(link: &Link) -> Vec<Value> {
-    let measured = link.measurements["benchmarks"].as_array().into_iter().flatten();
-    let benchmark = |it: &Value| {
+/// The evaluations, each stage with the links of all its cycles.
+fn evaluations(links: &[Link]) -> Vec<Vec<&Link>> {
+    let mut stages: BTreeMap<u32, Vec<&Link>> = BTreeMap::new();
+    for link in links.iter().filter(|link| link.stage_type == "eval") {
+        stages.entry(link.stage_index).or_default().push(link);
+    }
+    stages.into_values().collect()
+}
+
+/// The perplexities so far, for the gate that halts a run: the base's first, then the forged model's after each cycle.
+pub(crate) fn watched(links: &[Link]) -> Vec<Series> {
+    evaluations(links).iter().flat_map(|cycles| series(cycles)).collect()
+}
+
+fn series(cycles: &[&Link]) -> Vec<Series> {
+    let Some(last) = cycles.last() else { return Vec::new() };
+    let measured = last.measurements["benchmarks"].as_array().into_iter().flatten().enumerate();
+    let of = |link: &Link, index: usize, variant: &str| {
+        Decimal::from_f64(link.measurements["benchmarks"][index]["values"][variant].as_f64()?)
+    };
+    let series = |(index, it): (usize, &Value)| {
+        let base = of(cycles.first()?, index, "base")?;
+        let forged: Option<Vec<Decimal>> = cycles.iter().map(|link| of(link, index, "forged")).collect();
+        let stated = &last.configuration["benchmarks"][index]["regression"];
+        Some(Series {
+            benchmark: format!("{}/{}", it["name"].as_str()?, it["subset"].as_str()?),
+            values: std::iter::once(base).chain(forged?).collect(),
+            limits: Limits::of(&Node::from_serde(stated)).unwrap_or_default(),
+            path: format!("chain.links[{}].measurements.benchmarks[{index}]", last.index),
+        })
+    };
+    measured.filter_map(series).collect()
+}
+
+/// One benchmark result a corpus: every variant's value in the open bag, the samples by path and hash, after several cycles the values of
+/// each.
+fn benchmarks(cycles: &[&Link]) -> Vec<Value> {
+    let Some(link) = cycles.last() else { return Vec::new() };
+    let measured = link.measurements["benchmarks"].as_array().into_iter().flatten().enumerate();
+    let benchmark = |(index, it): (usize, &Value)| {
         let mut metrics = Map::new();
         for variant in it["variants"].as_array().into_iter().flatten().filter_map(Value::as_str) {
             if let Some(value) = it["values"][variant].as_f64() {
                 metrics.insert(variant.into(), json!(round(value, 4)));
             }
         }
-        let mut result = json!({"name": it["name"], "subset": it["subset"], "metric": "perplexity", "metrics": metrics});
+        let mut result = json!({"name": it["name"], "subset": it["subset"], "metric": "perplexity", "higherIsBetter": false, "metrics": metrics});
         result["predictedTokens"] = it["predictedTokens"].clone();
         for (variant, path, hash) in [("forged", "samplesPath", "resultHash"), ("base", "baseSamplesPath", "baseResultHash")] {
             if let Some(sample) = it["samples"].get(variant) {
                 result[path] = sample["path"].clone();
                 result[hash] = sample["sha256"].clone();
             }
+        }
+        let controls = it["variants"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let controls = controls.filter(|variant| !["base", "forged"].contains(variant)).map(|variant| {
+            let sample = &it["samples"][variant];
+            json!({"name": variant, "samplesPath": sample["path"], "samplesHash": sample["sha256"]})
+        });
+        let controls: Vec<Value> = controls.collect();
+        if !controls.is_empty() {
+            result["controls"] = controls.into();
+        }
+        if cycles.len() > 1 {
+            let value = |link: &&Link| link.measurements["benchmarks"][index]["values"]["forged"].as_f64();
+            result["cycles"] = cycles.iter().filter_map(value).map(|value| json!(round(value, 4))).collect();
         }
         result
     };

@@ -5,5 +5,6 @@ mod pottery;
 
 mod cache;
 mod children;
+mod halts;
 mod plans;
 mod tamper;

@@ -1,12 +1,16 @@
 //! A domain of three stages that count how often they run: `fire` changes a file and writes a record, `weigh` measures, `pack`
-//! carries. A fourth, `stumble`, is heavy and goes wrong in the way it is told.
+//! carries. A fourth, `stumble`, is heavy and goes wrong in the way it is told. A fifth, `rate`, says after each cycle how burnt the pot is.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use aw_alloy::chain::Link;
+use aw_alloy::decimal::Decimal;
+use aw_alloy::gates::regression::{Limits, Series};
 use aw_alloy::keys::SecretKey;
 use aw_alloy::recipe::{Notation, Recipe};
+use aw_alloy::text::Node;
 use aw_domain::{
     Carry, Context, Domain, Estimate, Executor, Failure, Inputs, Output, Phase, PlanRequest, Problem, Reads, Registry, Source,
     SourceRequest, Stage, StageType, TreePath,
@@ -31,6 +35,7 @@ enum Kind {
     Weigh,
     Pack,
     Stumble,
+    Rate,
 }
 
 fn path(text: &str) -> TreePath {
@@ -67,6 +72,7 @@ impl Domain for Pottery {
                 json!({"type": "object", "properties": {"how": {"type": "string"}}}),
             ),
             here("weigh", Phase::Delivery, Kind::Weigh, none.clone()),
+            here("rate", Phase::Delivery, Kind::Rate, json!({"type": "object"})),
             here("pack", Phase::Delivery, Kind::Pack, none.clone()),
             StageType::new("sell", "", Phase::Delivery, none, Executor::DeclaredOnly),
         ]
@@ -78,6 +84,15 @@ impl Domain for Pottery {
         Ok(Source { folder, files, placed_under: "pot", pinned_root: None, facts: json!({"kiln": 1300}) })
     }
 
+    fn watched(&self, links: &[Link]) -> Vec<Series> {
+        let rated: Vec<&Link> = links.iter().filter(|link| link.stage_type == "rate").collect();
+        let Some(last) = rated.last() else { return Vec::new() };
+        let after = rated.iter().map(|link| link.measurements["burnt"].as_u64().unwrap() as u32);
+        let values = std::iter::once(1).chain(after).map(Decimal::from).collect();
+        let limits = Limits::of(&Node::from_serde(&last.configuration["regression"])).unwrap_or_default();
+        vec![Series { benchmark: "burnt".into(), values, limits, path: "chain".into() }]
+    }
+
     fn card(&self, artifact: &aw_alloy::artifact::Artifact) -> Option<String> {
         Some(format!("# {}\n\n{}\n", artifact.name(), artifact.id()))
     }
@@ -86,6 +101,10 @@ impl Domain for Pottery {
 impl Stage for Work {
     fn code_version(&self) -> u32 {
         1
+    }
+
+    fn measures_cycles(&self) -> bool {
+        matches!(self.kind, Kind::Rate)
     }
 
     fn reads(&self, _: &Value, _: &Recipe) -> Result<Reads, Vec<Problem>> {
@@ -120,6 +139,10 @@ impl Stage for Work {
                 let before = std::fs::read(inputs.source.as_ref().unwrap().join("clay")).unwrap();
                 output.measurements = json!({"before": before.len(), "after": clay.len()});
                 output.writes.push(context.write(&path("weights.json"), output.measurements.to_string().as_bytes()).unwrap());
+            }
+            Kind::Rate => {
+                let fired = String::from_utf8(clay).unwrap().matches("fired").count();
+                output.measurements = json!({"burnt": 1 + fired.pow(3)});
             }
             Kind::Stumble => {
                 stumble(config["how"].as_str().unwrap(), context)?;
@@ -220,7 +243,8 @@ impl Workshop {
         let plan = self.plan(recipe).unwrap();
         let out = self.out();
         let code = json!({"runner": "test", "version": "1", "binaryHash": "sha256:00"});
-        let options = RunOptions { key: &self.key, out: &out, threads: 2, memory_limit, worker, code, cancelled, events };
+        let options =
+            RunOptions { key: &self.key, out: &out, threads: 2, memory_limit, worker, code, signer: None, cancelled, events };
         run(self.foundry(), &plan, &options)
     }
 

@@ -52,6 +52,28 @@ struct Benchmark {
     name: BenchmarkName,
     /// The corpus, by its id in `evaluationCorpora`.
     subset: String,
+    /// What a cycle may cost on it, where that is not the usual 10 % or 1.0.
+    #[allow(dead_code, reason = "the run reads it from the link, as the artifact has it")]
+    regression: Option<Regression>,
+}
+
+/// What a cycle may cost: a run halts when it costs more than both. The artifact keeps it.
+///
+/// # Source
+/// The foundry and line, section 2.3.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[allow(dead_code, reason = "the run reads it from the link, as the artifact has it")]
+struct Regression {
+    /// In percent of the value before.
+    #[schemars(range(min = 0))]
+    max_percent: f64,
+    /// In absolute terms.
+    #[schemars(range(min = 0))]
+    max_absolute: f64,
+    /// Why.
+    #[schemars(regex(pattern = r"\S"))]
+    reason: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -135,6 +157,10 @@ pub(crate) struct Eval;
 impl Stage for Eval {
     fn code_version(&self) -> u32 {
         1
+    }
+
+    fn measures_cycles(&self) -> bool {
+        true
     }
 
     fn reads(&self, stage: &Value, recipe: &Recipe) -> Result<Reads, Vec<Problem>> {
