@@ -157,6 +157,8 @@ fn argument(command: &Command, name: &str, schema: &Value, kind: Kind) -> Arg {
             }
             None => argument.value_name(value_name),
         },
+        // Several values of a flag are several flags; of a position, several words.
+        Kind::Texts if schema.get("x-position").is_some() => argument.value_name(value_name).num_args(1..),
         Kind::Texts => argument.value_name(value_name).action(ArgAction::Append),
         Kind::Whole { min, max } => argument.value_name(value_name).value_parser(value_parser!(u64).range(min..=max)),
     }

@@ -10,7 +10,7 @@
 //! ```
 //! let registry = aw_commands::registry();
 //! let names: Vec<&str> = registry.iter().map(|command| command.name).collect();
-//! assert_eq!(names, ["forge/plan", "forge/run", "forge/verify", "forge/show", "store/gc", "node/doctor"]);
+//! assert!(names.starts_with(&["forge/plan", "forge/run"]) && names.ends_with(&["node/doctor"]));
 //! assert!(registry[0].parameters["properties"]["recipe"].is_object());
 //! ```
 
@@ -22,8 +22,10 @@ mod environment;
 mod events;
 mod exit;
 mod identity;
+mod keys;
 mod machine;
 mod measured;
+mod private_file;
 mod recipe_file;
 mod registry;
 mod report;
@@ -33,15 +35,26 @@ pub mod words;
 
 pub use commands::doctor::{Check, CheckState, DoctorResult, DomainView, StageTypeView};
 pub use commands::gc::{GcResult, KeptView, Removed};
+pub use commands::key_create::KeyResult;
+pub use commands::key_import::KeyImportResult;
+pub use commands::key_list::KeyListResult;
+pub use commands::key_registry::KeyRegistryResult;
+pub use commands::key_rotate::KeyRotateResult;
 pub use commands::plan::{PlanResult, StepState, StepView};
 pub use commands::registry;
 pub use commands::run::{RunResult, StageView};
+pub use commands::seal_check::SealCheckResult;
+pub use commands::seal_export::{ExportFormat, SealExportResult};
+pub use commands::seal_import::SealImportResult;
+pub use commands::seal_sign::SealSignResult;
 pub use commands::show::{ArtifactView, LinkView, RecipeStageView, RecipeView, ShowResult};
+pub use commands::validate::{FileKind, ProblemView, ValidateResult, Validated};
 pub use commands::verify::{FindingView, Verdict, VerifyResult};
 pub use domains::built_in;
 pub use environment::{Environment, EnvironmentError, Settings};
 pub use events::{ProgressUnit, RunEvent};
 pub use exit::ExitCode;
+pub use keys::{KeyPurpose, KeyState, KeyView};
 pub use measured::{Benchmark, benchmarks};
 pub use registry::{AREAS, Answer, Command, Example, Outcome, Reach, Surface};
 pub use report::{Place, Report, Severity};

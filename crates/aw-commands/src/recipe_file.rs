@@ -23,7 +23,7 @@ pub(crate) fn read(path: &Path, registry: &Registry) -> Result<(Recipe, PathBuf)
     Ok((recipe, folder.to_owned()))
 }
 
-fn notation(path: &Path) -> Result<Notation, Report> {
+pub(crate) fn notation(path: &Path) -> Result<Notation, Report> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     if name.ends_with(ARTIFACT_SUFFIX) {
         let message = format!("`{}` is an artifact, expected a recipe", path.display());

@@ -6,6 +6,8 @@ mod plan;
 mod recipe;
 mod report;
 mod run;
+mod seal;
+mod validate;
 mod verify;
 
 use aw_commands::{Benchmark, ShowResult};
@@ -21,12 +23,17 @@ pub(crate) fn result(command: &str, result: Value, page: &mut Page) -> Result<()
     match command {
         "forge/plan" => plan(&from_value(result)?, page),
         "forge/run" => run::run(&from_value(result)?, page),
+        "forge/validate" => validate::validate(&from_value(result)?, page),
         "forge/verify" => verify::verify(&from_value(result)?, page),
         "forge/show" => match from_value(result)? {
             ShowResult::Recipe(view) => recipe::recipe(&view, page),
             ShowResult::Artifact(view) => artifact::artifact(&view, page),
             ShowResult::Card { text } => page.raw(&text),
         },
+        "seal/sign" => seal::sign(&from_value(result)?, page),
+        "seal/check" => seal::check(&from_value(result)?, page),
+        "seal/export" => seal::export(&from_value(result)?, page),
+        "seal/import" => seal::import(&from_value(result)?, page),
         "store/gc" => node::gc(&from_value(result)?, page),
         "node/doctor" => node::doctor(&from_value(result)?, page),
         _ => page.raw(&format!("{result:#}")),

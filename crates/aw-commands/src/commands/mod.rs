@@ -4,14 +4,27 @@ use crate::registry::Command;
 
 pub mod doctor;
 pub mod gc;
+pub mod key_create;
+pub mod key_import;
+pub mod key_list;
+pub mod key_registry;
+pub mod key_revoke;
+pub mod key_rotate;
+pub mod key_show;
 pub mod plan;
 pub mod run;
+pub mod seal_check;
+pub mod seal_export;
+pub mod seal_import;
+pub mod seal_sign;
+mod seal_support;
 pub mod show;
+pub mod validate;
 pub mod verify;
 
 /// Every command, in the order people meet them.
 pub fn registry() -> Vec<Command> {
-    vec![plan::command(), run::command(), verify::command(), show::command(), gc::command(), doctor::command()]
+    vec![plan::command(), run::command(), validate::command(), verify::command(), show::command(), key_create::command(), key_list::command(), key_show::command(), key_rotate::command(), key_revoke::command(), key_registry::command(), key_import::command(), seal_sign::command(), seal_check::command(), seal_export::command(), seal_import::command(), gc::command(), doctor::command()]
 }
 
 #[cfg(test)]
