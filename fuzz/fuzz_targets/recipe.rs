@@ -2,44 +2,15 @@
 //! can be sealed into an artifact that verifies.
 #![no_main]
 
+use alloyworks_fuzz::Pottery;
 use aw_alloy::artifact::{ARTIFACT_SUFFIX, Artifact, Forged, verify};
 use aw_alloy::chain::{CHAIN_FORMAT, Chain, ChainSource};
 use aw_alloy::keys::SecretKey;
-use aw_alloy::recipe::{Notation, Recipe, StageSchema, Vocabulary};
+use aw_alloy::recipe::{Notation, Recipe};
 use aw_alloy::text::json;
 use aw_alloy::tree::Tree;
 use libfuzzer_sys::fuzz_target;
-use serde_json::{Map, Value, json};
-
-/// Two domains, of which one knows two stage types.
-struct Pottery;
-
-impl Vocabulary for Pottery {
-    fn domains(&self) -> Vec<String> {
-        vec!["glass".into(), "pottery".into()]
-    }
-    fn default_domains(&self) -> Vec<String> {
-        vec!["pottery".into()]
-    }
-    fn stage_names(&self, domains: &[String]) -> Vec<String> {
-        if domains.iter().any(|it| it == "pottery") { vec!["fire".into(), "glaze".into()] } else { Vec::new() }
-    }
-    fn stage_schema(&self, _: &[String], name: &str) -> StageSchema {
-        match name {
-            "fire" => StageSchema::Found(json!({"type": "object", "additionalProperties": false, "required": ["degrees"],
-                "properties": {"degrees": {"type": "integer", "minimum": 600}, "kiln": {"enum": ["gas", "wood"]}}})),
-            "glaze" => StageSchema::Found(json!({"type": "object"})),
-            "blow" => StageSchema::Undeclared("glass".into()),
-            _ => StageSchema::Unknown,
-        }
-    }
-    fn root_members(&self, _: &[String]) -> Vec<(String, Value)> {
-        vec![("clays".into(), json!({"type": "array", "items": {"type": "string"}}))]
-    }
-    fn type_byte(&self, _: &str) -> Option<u8> {
-        Some(0xff)
-    }
-}
+use serde_json::{Map, json};
 
 fuzz_target!(|bytes: &[u8]| {
     for notation in [Notation::Json, Notation::Yaml] {
