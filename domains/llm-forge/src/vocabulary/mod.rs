@@ -62,7 +62,8 @@ fn stage<T: JsonSchema>(name: &'static str, phase: Phase, summary: &'static str)
 
 /// In a recipe a member that nobody knows is a typo; the universal types that stages hold leave that open.
 fn closed(mut schema: Value) -> Value {
-    for definition in schema["$defs"].as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
+    let definitions = schema.get_mut("$defs").and_then(Value::as_object_mut);
+    for definition in definitions.into_iter().flat_map(serde_json::Map::values_mut) {
         if definition.get("properties").is_some() && definition.get("additionalProperties").is_none() {
             definition["additionalProperties"] = json!(false);
         }

@@ -33,6 +33,7 @@ pub struct CvEval {
     pub pipeline_config: Map<String, Value>,
     /// What is measured.
     #[serde(default)]
+    #[schemars(extend("default" = []))]
     pub benchmarks: Vec<BenchmarkDef>,
     /// How what it says travels.
     pub transport: Option<Transport>,

@@ -10,3 +10,5 @@ mod perplexity;
 mod profile;
 mod prune;
 mod synthetic;
+mod violations;
+mod vocabulary;
