@@ -7,6 +7,7 @@ mod coverage;
 mod cups;
 mod document_corpus;
 mod document_hashes;
+mod document_hostile;
 mod document_rules;
 mod document_schemas;
 mod export;
