@@ -13,7 +13,8 @@ use crate::chain::{CHAIN_FORMAT, Chain};
 use crate::digest::{ArtifactId, Digest, LinkDigest, TreeRoot};
 use crate::keys::{SecretKey, Signature, SignatureVerdict};
 use crate::recipe::Recipe;
-use crate::text::{Limits, Node, Object, SyntaxError, canonical, json as json_text};
+use crate::signing;
+use crate::text::{Limits, Node, Object, Problem, SyntaxError, canonical, json as json_text};
 
 pub use verify::{ExpectedFile, Finding, Origin, Severity, Verification, verify};
 
@@ -146,6 +147,16 @@ impl Artifact {
         let id = node.get("id").and_then(Node::as_str).ok_or_else(|| member("id", "is missing or not a string"))?;
         let id = id.parse().map_err(|error| member("id", &format!("cannot be read: {error}")))?;
         Ok(Self { node, id, chain })
+    }
+
+    /// Signs the payload that verifiers of any origin recompute: `integrity.signature`. Before the card is made and the seal set, which
+    /// cover it.
+    ///
+    /// # Errors
+    /// Every [`Problem`] that keeps it from being signed.
+    pub fn attest(mut self, attestation: &signing::Attestation<'_>) -> Result<Self, Vec<Problem>> {
+        signing::sign(&mut self.node, attestation)?;
+        Ok(self)
     }
 
     /// Binds the card's bytes and seals the document.

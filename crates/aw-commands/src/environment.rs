@@ -9,6 +9,7 @@ use aw_store::Store;
 use serde_json::{Value, json};
 
 use crate::exit::ExitCode;
+use crate::keys::Keyring;
 use crate::report::Report;
 use crate::{machine, variables};
 
@@ -81,6 +82,11 @@ impl Environment {
     /// The file of the identity key.
     pub(crate) fn identity_file(&self) -> PathBuf {
         self.home.join("keys/identity.ed25519")
+    }
+
+    /// The signing keys.
+    pub(crate) fn keyring(&self) -> Keyring {
+        Keyring::new(&self.home)
     }
 
     pub(crate) fn store(&self) -> Result<Store, Report> {

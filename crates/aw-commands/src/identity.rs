@@ -1,15 +1,14 @@
 //! The node's identity key: one file that only its owner may read.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use aw_alloy::digest::{from_hex, to_hex};
 use aw_alloy::keys::SecretKey;
+use zeroize::Zeroizing;
 
 use crate::exit::ExitCode;
+use crate::private_file::{self, PrivateFileError};
 use crate::report::Report;
 
 /// What the file holds: 64 hex digits and a line end.
@@ -48,24 +47,14 @@ impl From<IdentityError> for Report {
 
 /// Reads the key; `None` when there is none yet.
 pub(crate) fn load(path: &Path) -> Result<Option<SecretKey>, IdentityError> {
-    let disk = |source| IdentityError::Disk { action: "read", path: path.to_owned(), source };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(disk(error)),
-    };
-    let mode = file.metadata().map_err(disk)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(IdentityError::Open { path: path.to_owned(), mode });
-    }
-    let mut text = String::new();
-    let not_a_key = || IdentityError::NotAKey { path: path.to_owned() };
-    file.take(FILE_BYTES + 1).read_to_string(&mut text).map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidData => not_a_key(),
-        _ => disk(error),
+    let read = private_file::read(path, FILE_BYTES).map_err(|error| match error {
+        PrivateFileError::Disk(source) => IdentityError::Disk { action: "read", path: path.to_owned(), source },
+        PrivateFileError::Open { mode } => IdentityError::Open { path: path.to_owned(), mode },
     })?;
-    let bytes =
-        text.strip_suffix('\n').and_then(from_hex).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()).ok_or_else(not_a_key)?;
+    let Some(text) = read else { return Ok(None) };
+    let text = str::from_utf8(&text).ok().and_then(|text| text.strip_suffix('\n'));
+    let bytes = text.and_then(from_hex).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    let bytes = Zeroizing::new(bytes.ok_or_else(|| IdentityError::NotAKey { path: path.to_owned() })?);
     Ok(Some(SecretKey::from_bytes(&bytes)))
 }
 
@@ -74,44 +63,24 @@ pub(crate) fn load_or_create(path: &Path) -> Result<SecretKey, IdentityError> {
     if let Some(key) = load(path)? {
         return Ok(key);
     }
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(IdentityError::Randomness)?;
+    let mut bytes = Zeroizing::new([0; 32]);
+    getrandom::fill(bytes.as_mut()).map_err(IdentityError::Randomness)?;
     write_new(path, &bytes).map_err(|source| IdentityError::Disk { action: "made", path: path.to_owned(), source })?;
     let gone = || IdentityError::Disk { action: "read", path: path.to_owned(), source: io::ErrorKind::NotFound.into() };
     load(path)?.ok_or_else(gone)
 }
 
-/// Puts a key in place whole and synced, unless another one got there first.
+/// Puts a key in place, unless another process got there first: a key that something was signed with is never replaced.
 fn write_new(path: &Path, bytes: &[u8; 32]) -> io::Result<()> {
-    let folder = path.parent().ok_or(io::ErrorKind::NotFound)?;
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
-    remove(&temporary)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    file.write_all(format!("{}\n", to_hex(bytes)).as_bytes())?;
-    file.sync_all()?;
-    // A link, not a rename: it never replaces the key that another process has signed with already.
-    let linked = match fs::hard_link(&temporary, path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    };
-    remove(&temporary)?;
-    linked?;
-    File::open(folder)?.sync_all()
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    private_file::write_new(path, Zeroizing::new(format!("{}\n", to_hex(bytes))).as_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

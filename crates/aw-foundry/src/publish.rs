@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 
 use aw_alloy::artifact::{ARTIFACT_SUFFIX, Artifact, CARD_FILE, Forged};
 use aw_alloy::chain::Chain;
+use aw_alloy::signing::{Attestation, base64};
 use aw_alloy::tree::{Tree, TreeEntry};
 use aw_store::{KeepError, Kept, KeptId, Link, Needs, Writer};
 
 use crate::Foundry;
+use crate::clock;
 use crate::error::RunError;
 use crate::inputs::{self, RunSource};
 use crate::plan::Plan;
-use crate::run::{RunOptions, learned, own_path};
+use crate::run::{RunOptions, Signer, learned, own_path};
 
 /// How often a place that runs at the same time take from each other is tried for.
 const KEEP_TRIES: u32 = 100;
@@ -48,6 +50,13 @@ pub(crate) fn seal(
     if let Some(sealed) = kept.as_ref().and_then(|kept| reuse(writer, kept, &artifact, tree, &records, options)) {
         return Ok(sealed);
     }
+    let artifact = match &options.signer {
+        Some(Signer { key, nonce, audience }) => {
+            let attestation = Attestation { key, at: clock::instant(), nonce: *nonce, audience: *audience };
+            artifact.attest(&attestation).map_err(RunError::Sign)?
+        }
+        None => artifact,
+    };
     let card = card(foundry, plan, &artifact);
     let artifact = artifact.seal(card.as_deref().map(str::as_bytes), options.key);
     let files = everything(writer, tree, &records, &artifact, card.as_deref())?;
@@ -67,7 +76,8 @@ fn keep(writer: &Writer, kept: &Kept) -> Result<(), RunError> {
     Ok(writer.keep(kept)?)
 }
 
-/// The kept artifact, when it is the same one, sealed with the same key, and whole.
+/// The kept artifact, when it is the same one, sealed with the same key, signed as is asked for, and whole. Where no signature is asked for,
+/// one that is there does no harm.
 fn reuse(
     writer: &Writer,
     kept: &Kept,
@@ -86,7 +96,16 @@ fn reuse(
     });
     let (files, faults) = writer.check_root(root).ok()?;
     let files = files.filter(|files| faults.is_empty() && tree_is(files))?;
-    (same_links && same_key && same_records).then_some(Sealed { artifact, files, unchanged: true })
+    let same_signature = options.signer.as_ref().is_none_or(|signer| signed_as_asked(&artifact, signer));
+    (same_links && same_key && same_records && same_signature).then_some(Sealed { artifact, files, unchanged: true })
+}
+
+/// Whether an artifact was signed with this key, for this nonce and this audience.
+fn signed_as_asked(artifact: &Artifact, signer: &Signer<'_>) -> bool {
+    let key = base64::standard(&signer.key.public().to_der());
+    artifact.text("integrity.signature.publicKey") == Some(key.as_str())
+        && artifact.text("integrity.nonce") == signer.nonce
+        && artifact.text("integrity.audience") == signer.audience
 }
 
 fn card(foundry: Foundry<'_>, plan: &Plan, artifact: &Artifact) -> Option<String> {

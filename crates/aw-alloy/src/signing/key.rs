@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use ed25519_dalek::{Signer as _, Verifier as _};
 use ed25519_dalek::pkcs8::KeypairBytes;
+use ed25519_dalek::{Signer as _, Verifier as _};
 use p256::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, LineEnding};
 use zeroize::Zeroizing;
 

@@ -150,7 +150,8 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn problem(&mut self, code: &'static str, name: &str, message: String) {
         let at = self.object.get(name).map_or(self.node.at, |member| member.at);
-        self.problems.push(Problem::new(code, format!("{}.{name}", self.path), message).at(at));
+        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
+        self.problems.push(Problem::new(code, path, message).at(at));
     }
 
     fn required(&mut self, name: &str) {
@@ -254,6 +255,9 @@ impl KeyRegistry {
             problems.push(problem.suggest(&member.name, ["asOf", "keys"]));
         }
         let mut reader = Reader { object, node: &node, path: "", problems: &mut problems };
+        // Without it nobody could tell what the file may not know yet.
+        reader.required("asOf");
+        reader.not_null("asOf");
         let as_of = reader.instant("asOf");
         let keys = object.get("keys").and_then(Node::as_array);
         if keys.is_none() {
@@ -274,10 +278,17 @@ impl KeyRegistry {
         if problems.is_empty() { Ok(registry) } else { Err(problems) }
     }
 
-    /// A registry as of that moment, of what is in this one.
+    /// The same registry as of that moment. Entries that say as of when they are keep that.
     #[must_use]
     pub fn as_of(mut self, now: Instant) -> Self {
         self.as_of = Some(now);
+        self
+    }
+
+    /// The entries that are asked for, and none else.
+    #[must_use]
+    pub fn only(mut self, keep: impl Fn(&KeyEntry) -> bool) -> Self {
+        self.entries.retain(keep);
         self
     }
 
@@ -373,7 +384,7 @@ impl KeyRegistry {
                 }
                 Some(mine) => {
                     let before = mine.clone();
-                    grow(mine, &theirs)?;
+                    grow(mine, &theirs, self.as_of)?;
                     let same = KeyEntry { as_of: before.as_of, ..mine.clone() } == before;
                     *(if same { &mut merged.unchanged } else { &mut merged.changed }) += 1;
                 }
@@ -384,7 +395,7 @@ impl KeyRegistry {
     }
 }
 
-fn grow(mine: &mut KeyEntry, theirs: &KeyEntry) -> Result<(), MergeError> {
+fn grow(mine: &mut KeyEntry, theirs: &KeyEntry, as_of: Option<Instant>) -> Result<(), MergeError> {
     let conflict = |member| Err(MergeError::Conflict { key_id: theirs.key_id.clone(), member });
     let same_key = match (mine.key(), theirs.key()) {
         (None, None) => mine.public_key == theirs.public_key,
@@ -416,7 +427,9 @@ fn grow(mine: &mut KeyEntry, theirs: &KeyEntry) -> Result<(), MergeError> {
     if mine.revocation_reason.is_none() {
         mine.revocation_reason.clone_from(&theirs.revocation_reason);
     }
-    mine.as_of = mine.as_of.max(theirs.as_of);
+    if theirs.as_of > mine.as_of.or(as_of) {
+        mine.as_of = theirs.as_of;
+    }
     Ok(())
 }
 

@@ -49,6 +49,8 @@ pub enum Standing {
 pub struct Checked {
     /// The answer.
     pub standing: Standing,
+    /// Whether there is a signature at all.
+    pub signed: bool,
     /// Why it is not good; empty when it is good or absent.
     pub findings: Vec<Finding>,
     /// What a good answer does not cover.
@@ -88,6 +90,7 @@ pub fn read_nonce(text: &str) -> Result<Vec<u8>, Problem> {
 pub fn verify(document: &Node, expected: &Expected<'_>) -> Checked {
     let none = Checked {
         standing: Standing::Absent,
+        signed: false,
         findings: Vec::new(),
         notes: Vec::new(),
         algorithm: None,
@@ -163,6 +166,7 @@ impl Check<'_> {
 
     fn signature(&mut self, integrity: &Object, signature: &Node) {
         self.it.standing = Standing::Good;
+        self.it.signed = true;
         let text = |name: &str| signature.get(name).and_then(Node::as_str);
         let of_integrity = |name: &str| integrity.get(name).filter(|it| !it.is_null()).map(|it| it.as_str().unwrap_or_default());
         self.it.attested_at = of_integrity("attestedAt").map(str::to_owned);

@@ -186,7 +186,7 @@ fn a_registry_is_written_and_read_with_everything_in_it() {
 
 #[test]
 fn a_registry_that_is_wrong_says_where() {
-    let good: Value = serde_json::from_str(&registry(&[&key(1)]).to_text()).unwrap();
+    let good: Value = serde_json::from_str(&registry(&[&key(1)]).as_of(day(0)).to_text()).unwrap();
     let paths = |change: &dyn Fn(&mut Value)| {
         let mut value = good.clone();
         change(&mut value);
@@ -229,10 +229,13 @@ fn a_registry_that_is_wrong_says_where() {
     });
     assert_eq!(twice, ["keys[1].keyId"]);
     assert_eq!(paths(&|it| it["key"] = json!([])), ["key"]);
+    assert_eq!(paths(&|it| drop(it.as_object_mut().unwrap().remove("asOf"))), ["asOf"]);
+    assert_eq!(paths(&|it| it["asOf"] = json!(null)), ["asOf"]);
+    assert_eq!(paths(&|it| it["asOf"] = json!("now")), ["asOf"]);
     assert_eq!(paths(&|it| *it = json!([])), [""]);
     assert_eq!(paths(&|it| it["keys"] = json!({})), ["keys"]);
     assert_eq!(paths(&|it| it["keys"] = json!([1])), ["keys[0]"]);
-    assert!(KeyRegistry::read(br#"{"keys": [], "keys": []}"#).is_err());
+    assert!(KeyRegistry::read(br#"{"asOf": "2026-01-01T00:00:00Z", "keys": [], "keys": []}"#).is_err());
     // A key of an algorithm that is only reserved is kept.
     let mut reserved = good.clone();
     reserved["keys"][0]["algorithm"] = json!("ML-DSA-65");
@@ -266,7 +269,7 @@ fn what_is_known_of_a_key_only_grows() {
         assert_eq!(strip(reversed.get(&id).unwrap()), strip(mine.get(&id).unwrap()));
     }
     // Somebody else's key under a known id changes nothing at all.
-    let mut forged: Value = serde_json::from_str(&registry(&[&new, &old]).to_text()).unwrap();
+    let mut forged: Value = serde_json::from_str(&registry(&[&new, &old]).as_of(day(1)).to_text()).unwrap();
     forged["keys"][1]["publicKey"] = json!(base64::standard(&key(3).public().to_der()));
     let forged = KeyRegistry::read(forged.to_string().as_bytes()).unwrap();
     let mut victim = known.clone();

@@ -20,12 +20,16 @@ pub(crate) fn run(run: &RunResult, page: &mut Page) {
     benchmarks(&run.benchmarks, page);
     page.heading(&format!("{} {}", run.name, run.version));
     let unchanged = if run.unchanged { " (the very one that was kept already)" } else { "" };
-    page.pairs(&[
+    let mut pairs = vec![
         ("artifact", format!("{}{unchanged}", run.artifact)),
         ("output", run.output.clone()),
         ("lies in", run.folder.display().to_string()),
         ("signed by", format!("key {}", run.key_id)),
         ("took", words::duration(run.seconds)),
         ("check it", run.verify.clone()),
-    ]);
+    ];
+    if let Some(key) = &run.signed_with {
+        pairs.insert(4, ("signed for others by", format!("key {key}")));
+    }
+    page.pairs(&pairs);
 }

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use aw_alloy::artifact::ARTIFACT_SUFFIX;
 use aw_alloy::keys::SecretKey;
-use aw_foundry::{Run, RunOptions};
+use aw_alloy::signing::{Attestation, SigningKey};
+use aw_foundry::{Run, RunOptions, Signer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +15,10 @@ use crate::environment::{Environment, threads};
 use crate::events::RunEvent;
 use crate::exit::ExitCode;
 use crate::identity;
+use crate::keys;
 use crate::measured::{Benchmark, benchmarks};
 use crate::registry::{About, Command, Example, Outcome, Reach, Surface};
-use crate::report::Report;
+use crate::report::{Place, Report};
 use crate::size::MemoryLimit;
 
 pub(super) fn command() -> Command {
@@ -25,7 +27,8 @@ pub(super) fn command() -> Command {
         summary: "Runs a recipe and leaves a sealed artifact in a folder",
         details: "Plans first and refuses what `plan` refuses. A stage whose output is in the store already does not run again, so a \
                   run that was stopped, or that died, goes on where it was when it is started again. The artifact is signed with this \
-                  node's identity key, which the first run makes.",
+                  node's identity key, which the first run makes; `--sign` adds a signature that verifiers of any origin can \
+                  check.",
         reach: Reach::Local,
         examples: &[
             Example { what: "run, leaving the artifact in ./<name>-<version>", line: "run recipes/tiny-moe/compact.yaml" },
@@ -33,9 +36,10 @@ pub(super) fn command() -> Command {
                 what: "another folder, two threads, at most 4 GB for a stage",
                 line: "run recipe.yaml --out compact --threads 2 --memory-limit 4GB",
             },
+            Example { what: "signed with a key that others know", line: "run recipe.yaml --sign release" },
             Example { what: "one line of JSON for everything that happens", line: "run recipe.yaml --json" },
         ],
-        exit_codes: &[ExitCode::Ok, ExitCode::Refused, ExitCode::Stage, ExitCode::Environment, ExitCode::Cancelled],
+        exit_codes: &[ExitCode::Ok, ExitCode::No, ExitCode::Refused, ExitCode::Stage, ExitCode::Environment, ExitCode::Cancelled],
     };
     Command::new(about, run).with_events()
 }
@@ -55,6 +59,15 @@ struct Parameters {
     /// The memory a stage may take, such as `8GB`, `512MiB` or `none`. Four fifths of the available memory when not given.
     #[schemars(extend("x-value-name" = "SIZE"))]
     memory_limit: Option<MemoryLimit>,
+    /// Sign the artifact for others with this key: its name or key id (`key list`).
+    #[schemars(extend("x-value-name" = "KEY"))]
+    sign: Option<String>,
+    /// With `--sign`: what the verifier issued against replay, base64url of at least 16 bytes.
+    #[schemars(extend("x-value-name" = "BASE64URL"))]
+    nonce: Option<String>,
+    /// With `--sign`: the verifier's origin URI, to the letter.
+    #[schemars(extend("x-value-name" = "URI"))]
+    audience: Option<String>,
 }
 
 /// What a run made.
@@ -77,6 +90,8 @@ pub struct RunResult {
     pub public_key: String,
     /// Short name of that key.
     pub key_id: String,
+    /// The key id of `integrity.signature`, when the artifact has one.
+    pub signed_with: Option<String>,
     /// Whether this very artifact was kept already.
     pub unchanged: bool,
     /// What became of each step.
@@ -111,7 +126,8 @@ fn run(environment: &Environment, parameters: Parameters, surface: &Surface<'_>)
     let plan = prepared.plan(environment)?;
     (surface.event)(RunEvent::Planned(Box::new(PlanResult::of(&plan, prepared.memory_limit))));
     let root = plan.recipe.root();
-    let out = parameters.out.unwrap_or_else(|| PathBuf::from(format!("{}-{}", root.name, root.version)));
+    let out = parameters.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}-{}", root.name, root.version)));
+    let signing = signing_key(environment, &parameters)?;
     let key = identity::load_or_create(&environment.identity_file())?;
     let options = RunOptions {
         key: &key,
@@ -120,11 +136,43 @@ fn run(environment: &Environment, parameters: Parameters, surface: &Surface<'_>)
         memory_limit: prepared.memory_limit,
         worker: environment.worker(),
         code: environment.code()?,
+        signer: signing.as_ref().map(|key| Signer {
+            key,
+            nonce: parameters.nonce.as_deref(),
+            audience: parameters.audience.as_deref(),
+        }),
         cancelled: surface.cancelled,
         events: &|event| (surface.event)(event.into()),
     };
     let run = aw_foundry::run(prepared.foundry(environment), &plan, &options)?;
+    super::data_import::record(environment, &plan.recipe, &parameters.recipe, &run.artifact, &key).map_err(|report| {
+        let hint = format!("the artifact is whole, in `{}`; once that is put right, the same run records it", run.folder.display());
+        Report { exit_code: ExitCode::Environment, ..report }.hint(hint)
+    })?;
     Ok(RunResult::of(&run, &key, root.version.clone(), started.elapsed().as_secs_f64()))
+}
+
+/// The key that was asked for. Whatever is wrong with it, or with nonce and audience, is said before any work.
+fn signing_key(environment: &Environment, parameters: &Parameters) -> Result<Option<SigningKey>, Report> {
+    let Some(name) = &parameters.sign else {
+        let given = [("nonce", &parameters.nonce), ("audience", &parameters.audience)];
+        return match given.iter().find(|(_, value)| value.is_some()) {
+            Some((name, _)) => {
+                let place = Place { member: Some((*name).into()), ..Place::default() };
+                let message = format!("`{name}` says for whom the artifact is signed, and nothing signs it");
+                Err(Report::new(ExitCode::Usage, "parameters", message).at(place).hint("name a key with `--sign`"))
+            }
+            None => Ok(None),
+        };
+    };
+    let now = keys::now();
+    let (key, _) = environment.keyring().signing_key(name, now)?;
+    let (nonce, audience) = (parameters.nonce.as_deref(), parameters.audience.as_deref());
+    let problems = Attestation { key: &key, at: now, nonce, audience }.check();
+    if !problems.is_empty() {
+        return Err(Report::problems(ExitCode::Usage, "parameters", "the parameters have", None, problems));
+    }
+    Ok(Some(key))
 }
 
 impl RunResult {
@@ -145,9 +193,10 @@ impl RunResult {
             document: run.folder.join(format!("{}{ARTIFACT_SUFFIX}", run.artifact.name())),
             public_key: public.to_string(),
             key_id: public.id(),
+            signed_with: run.artifact.text("integrity.signature.keyId").map(str::to_owned),
             unchanged: run.unchanged,
             stages: run.stages.iter().map(stage).collect(),
-            benchmarks: benchmarks(&run.artifact),
+            benchmarks: benchmarks(run.artifact.node()),
             seconds,
             verify: format!("alloyworks verify {} --key {public}", shell_word(&run.folder)),
         }

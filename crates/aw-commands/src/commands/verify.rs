@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
-use aw_alloy::artifact::{Finding, Severity};
+use aw_alloy::artifact::{Artifact, Finding, Severity};
 use aw_alloy::keys::PublicKey;
+use aw_alloy::signing::{self, Checked, Expected, Standing};
 use aw_foundry::{FolderVerdict, verify_folder};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::environment::{Environment, threads};
 use crate::exit::ExitCode;
+use crate::keys;
 use crate::registry::{About, Command, Example, Outcome, Reach, Surface};
 use crate::report::{Place, Report};
 
@@ -18,13 +20,18 @@ pub(super) fn command() -> Command {
         name: "forge/verify",
         summary: "Checks an artifact: every link, every signature, every byte of every file",
         details: "Works offline on the artifact's folder alone. Good, bad and cannot tell are three answers. Without `--key` any \
-                  consistent signer is accepted: whoever forged it may be anyone. With `--key` only those signers are.",
+                  consistent signer is accepted: whoever forged it may be anyone. With `--key` only those signers are. An \
+                  `integrity.signature` is good only when a registry knows its key, and the key counts.",
         reach: Reach::Local,
         examples: &[
             Example { what: "is this artifact what it says it is", line: "verify ./compact-1.0.0" },
             Example {
                 what: "and made by this node",
                 line: "verify ./compact-1.0.0 --key d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+            },
+            Example {
+                what: "and signed for me by a registered key",
+                line: "verify ./compact-1.0.0 --registry registry.json --audience https://me.example --nonce q83vASNFZ4mrze8BI0VniQ",
             },
         ],
         exit_codes: &[ExitCode::Ok, ExitCode::No, ExitCode::Unknown, ExitCode::Environment],
@@ -42,6 +49,15 @@ struct Parameters {
     #[serde(default)]
     #[schemars(extend("x-value-name" = "HEX"))]
     key: Vec<String>,
+    /// A key registry's file: `integrity.signature` is held against it. Without one, against the keys of this home.
+    #[schemars(extend("x-value-name" = "FILE"))]
+    registry: Option<PathBuf>,
+    /// The nonce you issued, base64url: `integrity.signature` must carry it.
+    #[schemars(extend("x-value-name" = "BASE64URL"))]
+    nonce: Option<String>,
+    /// Your origin URI: `integrity.signature` must be made for it, to the letter.
+    #[schemars(extend("x-value-name" = "URI"))]
+    audience: Option<String>,
     /// Threads to hash with; all the machine gives when not given.
     #[schemars(range(min = 1, max = 4096), extend("x-value-name" = "N"))]
     threads: Option<u32>,
@@ -71,10 +87,42 @@ pub struct VerifyResult {
     pub signer_id: Option<String>,
     /// Whether the signer was held against keys that were named.
     pub signer_checked: bool,
+    /// What `integrity.signature` turned out to be; `null` when there is none.
+    pub signature: Option<SignatureView>,
     /// Everything that is wrong or cannot be checked.
     pub findings: Vec<FindingView>,
     /// What this check does not cover.
     pub not_checked: Vec<String>,
+}
+
+/// What a document's `integrity.signature` turned out to be.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SignatureView {
+    /// The answer; why it is not good stands among the findings.
+    pub verdict: Verdict,
+    /// The algorithm it names.
+    pub algorithm: Option<String>,
+    /// The key it names.
+    pub key_id: Option<String>,
+    /// Whose key that is, as the registry says.
+    pub owner: Option<String>,
+    /// When it says it was made.
+    pub attested_at: Option<String>,
+}
+
+impl SignatureView {
+    fn of(checked: &Checked) -> Option<Self> {
+        let verdict = match checked.standing {
+            Standing::Absent => return None,
+            Standing::Good => Verdict::Good,
+            Standing::Unknown => Verdict::Unknown,
+            Standing::Bad => Verdict::Bad,
+        };
+        let algorithm = checked.algorithm.as_ref().map(ToString::to_string);
+        let (key_id, owner, attested_at) = (checked.key_id.clone(), checked.owner.clone(), checked.attested_at.clone());
+        checked.signed.then_some(Self { verdict, algorithm, key_id, owner, attested_at })
+    }
 }
 
 /// The answer to whether an artifact is what it says it is.
@@ -113,11 +161,41 @@ impl Outcome for VerifyResult {
     }
 }
 
-fn run(_: &Environment, parameters: Parameters, _: &Surface<'_>) -> Result<VerifyResult, Report> {
+fn run(environment: &Environment, parameters: Parameters, _: &Surface<'_>) -> Result<VerifyResult, Report> {
     let trusted: Vec<PublicKey> =
         parameters.key.iter().enumerate().map(|(index, text)| key(index, text)).collect::<Result<_, _>>()?;
+    let nonce = parameters
+        .nonce
+        .as_deref()
+        .map(signing::read_nonce)
+        .transpose()
+        .map_err(|problem| Report::problems(ExitCode::Usage, "parameters", "the parameters have", None, vec![problem]))?;
     let verdict = verify_folder(&parameters.artifact, &trusted, threads(parameters.threads))?;
-    Ok(VerifyResult::of(&verdict, !trusted.is_empty()))
+    let mut result = VerifyResult::of(&verdict, !trusted.is_empty());
+    if let Some(artifact) = &verdict.verification.artifact {
+        result.hold(&signature(environment, &parameters, nonce.as_deref(), artifact)?);
+    }
+    Ok(result)
+}
+
+/// Holds `integrity.signature` against the registry that was named, or against the keys of this home, nonce and audience.
+fn signature(
+    environment: &Environment,
+    parameters: &Parameters,
+    nonce: Option<&[u8]>,
+    artifact: &Artifact,
+) -> Result<Checked, Report> {
+    let (keyring, now) = (environment.keyring(), keys::now());
+    let signed = signing::integrity(artifact.node()).map_or(true, |found| {
+        found.and_then(|(_, integrity)| integrity.get("signature")).is_some_and(|signature| !signature.is_null())
+    });
+    let registry = match &parameters.registry {
+        Some(file) => Some(keyring.registry_with(file, now)?),
+        None if signed => Some(keyring.registry(now)?).filter(|registry| !registry.entries().is_empty()),
+        None => None,
+    };
+    let audience = parameters.audience.as_deref();
+    Ok(signing::verify(artifact.node(), &Expected { registry: registry.as_ref(), audience, nonce, now }))
 }
 
 fn key(index: usize, text: &str) -> Result<PublicKey, Report> {
@@ -151,8 +229,22 @@ impl VerifyResult {
             signer: verification.signer.map(|key| key.to_string()),
             signer_id: verification.signer.map(|key| key.id()),
             signer_checked: keys_named,
+            signature: None,
             findings,
             not_checked,
+        }
+    }
+
+    /// Adds what `integrity.signature` turned out to be.
+    fn hold(&mut self, checked: &Checked) {
+        self.signature = SignatureView::of(checked);
+        self.findings.extend(checked.findings.iter().map(FindingView::of));
+        self.not_checked.extend(checked.notes.iter().cloned());
+        for finding in &checked.findings {
+            self.verdict = match (self.verdict, finding.severity) {
+                (Verdict::Bad, _) | (_, Severity::Bad) => Verdict::Bad,
+                _ => Verdict::Unknown,
+            };
         }
     }
 }

@@ -36,9 +36,13 @@ impl From<RunError> for Report {
             }
             RunError::SourcePin { .. } => Self::from_error(ExitCode::Refused, "source-pin", &error),
             RunError::Source(source) => Self::from_error(ExitCode::Environment, "source", source),
+            RunError::RegressionHalt { .. } => Self::from_error(ExitCode::No, "regression-halt", &error),
             RunError::OutOccupied { .. } => Self::from_error(ExitCode::Refused, "out-occupied", &error),
             RunError::Place { .. } => Self::from_error(ExitCode::Environment, "place", &error),
             RunError::Output { .. } => Self::bug(&error),
+            RunError::Sign(problems) => {
+                Self::problems(ExitCode::Refused, "not-signed", "the artifact cannot be signed for", None, problems.clone())
+            }
             RunError::Assemble(_) => Self::from_error(ExitCode::Bug, "bug", &error),
             RunError::Store(source) => Self::from_error(ExitCode::Environment, "store", source),
             other => Self::from_error(ExitCode::Environment, "run", other),
