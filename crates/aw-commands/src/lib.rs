@@ -33,6 +33,15 @@ mod size;
 pub mod variables;
 pub mod words;
 
+pub use commands::data_delete::DeleteResult;
+pub use commands::data_fork::ForkResult;
+pub use commands::data_get::GetResult;
+pub use commands::data_history::{HistoryFindingView, HistoryResult, VerificationView};
+pub use commands::data_import::{ImportResult, ImportedView};
+pub use commands::data_list::ListResult;
+pub use commands::data_resolve::ResolveResult;
+pub use commands::data_support::{EntityView, EntryView};
+pub use commands::data_upsert::UpsertResult;
 pub use commands::doctor::{Check, CheckState, DoctorResult, DomainView, StageTypeView};
 pub use commands::gc::{GcResult, KeptView, Removed};
 pub use commands::key_create::KeyResult;

@@ -1,6 +1,7 @@
 //! How results and reports look to people. A result that has no page of its own is written as JSON, never left out.
 
 mod artifact;
+mod data;
 mod node;
 mod plan;
 mod recipe;
@@ -34,6 +35,14 @@ pub(crate) fn result(command: &str, result: Value, page: &mut Page) -> Result<()
         "seal/check" => seal::check(&from_value(result)?, page),
         "seal/export" => seal::export(&from_value(result)?, page),
         "seal/import" => seal::import(&from_value(result)?, page),
+        "data/upsert" => data::upsert(&from_value(result)?, page),
+        "data/get" => data::get(&from_value(result)?, page),
+        "data/list" => data::list(&from_value(result)?, page),
+        "data/delete" => data::delete(&from_value(result)?, page),
+        "data/history" => data::history(&from_value(result)?, page),
+        "data/fork" => data::fork(&from_value(result)?, page),
+        "data/import" => data::import(&from_value(result)?, page),
+        "data/resolve" => data::resolve(&from_value(result)?, page),
         "store/gc" => node::gc(&from_value(result)?, page),
         "node/doctor" => node::doctor(&from_value(result)?, page),
         _ => page.raw(&format!("{result:#}")),
