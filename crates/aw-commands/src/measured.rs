@@ -1,6 +1,5 @@
 //! What an artifact says was measured, as a table has it: one row a benchmark, one column a model.
 
-use aw_alloy::artifact::Artifact;
 use aw_alloy::text::{Node, Value as Text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,9 +21,9 @@ pub struct Benchmark {
     pub values: Map<String, Value>,
 }
 
-/// The benchmarks of an artifact, in its order. A result without a name is called `unnamed`, not left out.
-pub fn benchmarks(artifact: &Artifact) -> Vec<Benchmark> {
-    let results = artifact.node().get("results").and_then(|results| results.get("benchmarks")).and_then(Node::as_array);
+/// The benchmarks of a document, in its order. A result without a name is called `unnamed`, not left out.
+pub fn benchmarks(document: &Node) -> Vec<Benchmark> {
+    let results = document.get("results").and_then(|results| results.get("benchmarks")).and_then(Node::as_array);
     results.unwrap_or_default().iter().map(benchmark).collect()
 }
 

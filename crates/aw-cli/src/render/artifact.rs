@@ -1,6 +1,6 @@
 //! How an artifact looks, as its document has it.
 
-use aw_commands::{ArtifactView, LinkView, words};
+use aw_commands::{ArtifactView, DocumentView, LinkView, words};
 
 use super::{benchmarks, optional};
 use crate::page::{Page, Style};
@@ -26,9 +26,35 @@ pub(crate) fn artifact(view: &ArtifactView, page: &mut Page) {
     let rows: Vec<Vec<String>> = view.links.iter().map(row).collect();
     page.table(&[">link", "stage", ">cycle", ">files", ">wrote", ">time", ">memory", "output root"], &rows);
     benchmarks(&view.benchmarks, page);
+    super::judge::coverage(&view.coverage, page);
     super::recipe::limitations(&view.limitations, page);
     page.gap();
     page.marked(Style::Warn, "note: ", "shown as the document has it; `alloyworks verify` checks it");
+}
+
+/// A document of another program: it has no chain.
+pub(crate) fn document(view: &DocumentView, page: &mut Page) {
+    let kind = if view.has_results { "document of another program" } else { "document of another program, not run" };
+    page.heading(&format!("{} {} ({kind})", view.name, view.version.as_deref().unwrap_or_default()));
+    if let Some(summary) = &view.summary {
+        page.raw(summary);
+        page.gap();
+    }
+    page.pairs(&[
+        ("file hash", view.file_hash.clone()),
+        ("author", optional(view.author.as_ref())),
+        ("source", optional(view.source.as_ref())),
+        ("stages", view.stages.join(", ")),
+        (
+            "trust",
+            view.trust_level.as_ref().map_or("says nothing".to_owned(), |level| format!("{level} (as the document claims)")),
+        ),
+    ]);
+    benchmarks(&view.benchmarks, page);
+    super::judge::coverage(&view.coverage, page);
+    super::recipe::limitations(&view.limitations, page);
+    page.gap();
+    page.marked(Style::Warn, "note: ", "shown as the document has it; it has no chain that could be verified");
 }
 
 fn row(link: &LinkView) -> Vec<String> {

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use aw_alloy::artifact::{ARTIFACT_SUFFIX, Artifact};
 use aw_alloy::chain::Link;
+use aw_alloy::coverage::{Coverage, score};
+use aw_alloy::document::Document;
+use aw_alloy::gates::Evidence;
 use aw_alloy::recipe::{Recipe, Vocabulary};
 use aw_alloy::text::Node;
 use aw_domain::{Executor, Registry, StageLookup};
@@ -21,8 +24,8 @@ use crate::report::{Place, Report};
 pub(super) fn command() -> Command {
     let about = About {
         name: "forge/show",
-        summary: "Shows what a recipe or an artifact says",
-        details: "A recipe: its source and stages. An artifact: its chain, its results, its signer. Nothing is verified: `verify` does that. \
+        summary: "Shows what a recipe, an artifact or an alloy document of any origin says",
+        details: "A recipe: its source and stages. An artifact: its chain, its results, its signer, and what of its making carries evidence. Nothing is verified: `verify` does that. \
                   `--card` gives the artifact's card, rendered anew from the document.",
         reach: Reach::Local,
         examples: &[
@@ -54,6 +57,8 @@ pub enum ShowResult {
     Recipe(Box<RecipeView>),
     /// An artifact.
     Artifact(Box<ArtifactView>),
+    /// A document of another program, which has no chain.
+    Document(Box<DocumentView>),
     /// An artifact's card.
     Card {
         /// Markdown.
@@ -139,8 +144,42 @@ pub struct ArtifactView {
     pub output: String,
     /// Results that were measured.
     pub benchmarks: Vec<Benchmark>,
+    /// What of its making carries evidence.
+    pub coverage: Coverage,
     /// The public key it claims to be sealed with.
     pub claimed_signer: Option<String>,
+    /// What it cannot do.
+    pub limitations: Vec<String>,
+}
+
+/// A document of another program in short. Nothing of it is verified.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DocumentView {
+    /// The document.
+    pub document: PathBuf,
+    /// Its name.
+    pub name: String,
+    /// Its version, which does not identify its bytes.
+    pub version: Option<String>,
+    /// SHA-256 of its bytes, which does.
+    pub file_hash: String,
+    /// Who published it.
+    pub author: Option<String>,
+    /// What it is for.
+    pub summary: Option<String>,
+    /// What it was made from.
+    pub source: Option<String>,
+    /// Its stage types, in order.
+    pub stages: Vec<String>,
+    /// Whether it tells of a run.
+    pub has_results: bool,
+    /// How much trust it claims.
+    pub trust_level: Option<String>,
+    /// Results that were measured.
+    pub benchmarks: Vec<Benchmark>,
+    /// What of its making carries evidence.
+    pub coverage: Coverage,
     /// What it cannot do.
     pub limitations: Vec<String>,
 }
@@ -180,6 +219,16 @@ fn run(environment: &Environment, parameters: Parameters, _: &Surface<'_>) -> Re
     }
     let document = if path.is_dir() { document_in(path)? } else { path.clone() };
     let bytes = recipe_file::read_bounded(&document, "artifact")?;
+    let read = Document::read(&bytes).map_err(|problems| {
+        Report::problems(ExitCode::Refused, "document-refused", "the document is refused for", Some(&document), problems)
+    })?;
+    if read.node().get("chain").is_none_or(Node::is_null) {
+        if parameters.card {
+            let message = "a card is rendered from an artifact's chain, and this document has none";
+            return Err(Report::new(ExitCode::Refused, "no-card", message));
+        }
+        return Ok(ShowResult::Document(Box::new(DocumentView::of(&read, document))));
+    }
     let artifact = Artifact::read(&bytes).map_err(|error| {
         let place = Place { file: Some(document.display().to_string()), ..Place::default() };
         Report::from_error(ExitCode::Refused, "not-an-artifact", &error).at(place)
@@ -190,7 +239,7 @@ fn run(environment: &Environment, parameters: Parameters, _: &Surface<'_>) -> Re
     Ok(ShowResult::Artifact(Box::new(ArtifactView::of(&artifact, document))))
 }
 
-fn document_in(folder: &Path) -> Result<PathBuf, Report> {
+pub(super) fn document_in(folder: &Path) -> Result<PathBuf, Report> {
     let read = |error: std::io::Error| {
         let message = format!("`{}` cannot be read: {error}", folder.display());
         Report::new(ExitCode::Environment, "read", message)
@@ -275,9 +324,34 @@ impl ArtifactView {
             source_bytes: chain.source.files.bytes(),
             links: chain.links.iter().map(LinkView::of).collect(),
             output: artifact.output().to_string(),
-            benchmarks: benchmarks(artifact),
+            benchmarks: benchmarks(artifact.node()),
+            coverage: score(artifact.node(), &Evidence::default()),
             claimed_signer: artifact.seal_member().map(|seal| seal.signature.public_key),
             limitations: texts(artifact.node().get("limitations")),
+        }
+    }
+}
+
+impl DocumentView {
+    fn of(document: &Document, path: PathBuf) -> Self {
+        let node = document.node();
+        let at = |path: &[&str]| path.iter().try_fold(node, |node, name| node.get(name))?.as_str().map(str::to_owned);
+        let stages = node.get("stages").and_then(Node::as_array).unwrap_or_default();
+        let stage = |stage: &Node| stage.get("type").and_then(Node::as_str).unwrap_or("without a type").to_owned();
+        Self {
+            document: path,
+            name: document.name().to_owned(),
+            version: at(&["version"]),
+            file_hash: document.file_hash().to_string(),
+            author: at(&["author"]),
+            summary: at(&["userSummary"]).or_else(|| at(&["description"])).filter(|text| !text.is_empty()),
+            source: at(&["source", "baseModel"]).or_else(|| at(&["source", "target", "baseModel"])),
+            stages: stages.iter().map(stage).collect(),
+            has_results: document.has_results(),
+            trust_level: at(&["integrity", "trustLevel"]).or_else(|| at(&["results", "integrity", "trustLevel"])),
+            benchmarks: benchmarks(node),
+            coverage: score(node, &Evidence::default()),
+            limitations: texts(node.get("limitations")),
         }
     }
 }
