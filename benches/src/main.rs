@@ -1,6 +1,6 @@
 //! Measures Alloyworks beside what people would use instead, and writes down what was found.
 //!
-//! `cargo run --release -p benches -- all --python PYTHON` takes every row; `PYTHON` needs torch, transformers and safetensors, and rows
+//! `cargo run --release -p benches -- all --python PYTHON` takes every row; `PYTHON` needs torch, transformers, safetensors and model_signing, and rows
 //! leave out what needs it when none is given. Raw runs are appended to `benches/results/`, and `benches/RESULTS.md` is
 //! made anew from the newest runs of every row. `report` makes it without measuring.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a measurement talks to its terminal")]
@@ -33,7 +33,7 @@ use rows::{Bench, ROWS, Row};
 struct Arguments {
     #[command(subcommand)]
     what: What,
-    /// A Python with torch, transformers and safetensors.
+    /// A Python with torch, transformers, safetensors and model_signing.
     #[arg(long, global = true)]
     python: Option<PathBuf>,
     /// Rounds of every row; each row has its own number otherwise.
@@ -64,6 +64,8 @@ enum What {
     Rerun,
     /// Verifying against hashing.
     Verify,
+    /// Checking and making seals against the official program and hashing.
+    Seal,
     /// Make `RESULTS.md` anew from the raw results.
     Report,
     /// Do one of the jobs that are measured.
@@ -80,6 +82,7 @@ impl What {
             Self::Plan => "plan",
             Self::Rerun => "rerun",
             Self::Verify => "verify",
+            Self::Seal => "seal",
             Self::Report | Self::Job(_) => return Vec::new(),
         };
         ROWS.iter().filter(|row| row.name == name).collect()

@@ -4,6 +4,7 @@ mod plan;
 mod profile;
 mod prune;
 mod rerun;
+mod seal;
 mod verify;
 
 use std::fs;
@@ -55,7 +56,7 @@ pub struct Row {
 }
 
 /// Every row.
-pub const ROWS: [Row; 5] = [prune::ROW, profile::ROW, plan::ROW, rerun::ROW, verify::ROW];
+pub const ROWS: [Row; 6] = [prune::ROW, profile::ROW, plan::ROW, rerun::ROW, verify::ROW, seal::ROW];
 
 impl Bench {
     fn contest(&self, row: &Row, contenders: &[Contender<'_>], rounds: usize, keep: Keep<'_>) -> Result<(), BenchError> {

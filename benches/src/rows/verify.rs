@@ -74,8 +74,14 @@ fn run(bench: &Bench, keep: Keep<'_>) -> Result<(), BenchError> {
     remove(&scratch)
 }
 
+/// The model, and what to add to its recipe so that the artifact has several shards.
+pub(super) fn shards_of_double(bench: &Bench) -> Result<(PathBuf, String), BenchError> {
+    let model = DOUBLE.write(&bench.work.join("double"), Weights::Random)?;
+    Ok((model.folder, format!(", shardBytes: {SHARD_BYTES}")))
+}
+
 /// Makes an artifact and lets go of the store it was made in.
-fn forge(bench: &Bench, scratch: &Path, model: &Path, name: &str, more: &str) -> Result<PathBuf, BenchError> {
+pub(super) fn forge(bench: &Bench, scratch: &Path, model: &Path, name: &str, more: &str) -> Result<PathBuf, BenchError> {
     let (recipe, home, out) = (scratch.join(format!("{name}.yaml")), scratch.join(format!("{name}-home")), scratch.join(name));
     write(&recipe, &prune_recipe(model, KEEP, more))?;
     last_json(&measure(&mut bench.alloyworks_run(&home, &recipe, &out))?)?;
@@ -83,7 +89,7 @@ fn forge(bench: &Bench, scratch: &Path, model: &Path, name: &str, more: &str) ->
     Ok(out)
 }
 
-fn weight_bytes(folder: &Path) -> Result<u64, BenchError> {
+pub(super) fn weight_bytes(folder: &Path) -> Result<u64, BenchError> {
     let mut bytes = 0;
     for entry in fs::read_dir(folder).at("list", folder)? {
         let entry = entry.at("list", folder)?;
