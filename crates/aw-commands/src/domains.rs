@@ -13,6 +13,10 @@ fn domains() -> Vec<Arc<dyn Domain>> {
     vec![
         #[cfg(feature = "llm-forge")]
         Arc::new(llm_forge::LlmForge),
+        #[cfg(feature = "photo-provenance")]
+        Arc::new(photo_provenance::PhotoProvenance),
+        #[cfg(feature = "ticketing")]
+        Arc::new(ticketing::Ticketing),
     ]
 }
 

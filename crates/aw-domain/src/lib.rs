@@ -34,6 +34,6 @@ pub use context::{Context, OutputFile, Progress, Unit};
 pub use domain::{Domain, RootMember, Source, SourceRequest};
 pub use registry::{Registry, RegistryError, StageLookup};
 pub use stage::{
-    Carry, Estimate, Executor, Failure, FileInput, Inputs, Output, Phase, PlanRequest, Reads, Stage, StageType, open_schema,
-    schema_of,
+    Carry, Estimate, Executor, Failure, FileInput, Inputs, Output, Phase, PlanRequest, Reads, Stage, StageType, closed_schema,
+    open_schema, schema_of,
 };

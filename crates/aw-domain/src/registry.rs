@@ -294,6 +294,56 @@ mod tests {
         ));
     }
 
+    /// A pottery domain whose `fire` is as `change` leaves it.
+    struct Changed(fn(&mut StageType));
+
+    impl Domain for Changed {
+        fn id(&self) -> &str {
+            "pottery"
+        }
+        fn version(&self) -> &str {
+            "1"
+        }
+        fn type_byte(&self) -> u8 {
+            0xff
+        }
+        fn stage_types(&self) -> Vec<StageType> {
+            let mut stages = Named("", "", vec!["fire"]).stage_types();
+            stages.iter_mut().for_each(self.0);
+            stages
+        }
+    }
+
+    #[test]
+    fn a_definition_in_use_is_frozen() {
+        let taken = |change: fn(&mut StageType)| {
+            let result = registry().register(Arc::new(Changed(change)), "second");
+            matches!(result, Err(RegistryError::Taken { .. }))
+        };
+        assert!(!taken(|_| ()) && !taken(|stage| stage.summary = "another sentence"), "words are no definition");
+        assert!(taken(|stage| stage.name = "fires"));
+        assert!(taken(|stage| stage.phase = Phase::Delivery));
+        assert!(taken(|stage| stage.schema = json!({"type": "object", "properties": {"degrees": {"type": "integer"}}})));
+        assert!(taken(|stage| stage.document_schema = json!({"type": "object", "required": ["degrees"]})));
+    }
+
+    #[test]
+    fn documents_may_hold_what_recipes_may_not() {
+        let closed = json!({"additionalProperties": false, "properties": {"a": {"$ref": "#/$defs/A"}},
+            "$defs": {"A": {"properties": {}, "unevaluatedProperties": false}, "Map": {"additionalProperties": {"type": "string"}}}});
+        let stage = StageType::new("fire", "", Phase::Transform, closed, Executor::DeclaredOnly);
+        let open = json!({"properties": {"a": {"$ref": "#/$defs/A"}},
+            "$defs": {"A": {"properties": {}}, "Map": {"additionalProperties": {"type": "string"}}}});
+        assert_eq!(stage.document_schema, open);
+        let closed = crate::closed_schema(open);
+        assert_eq!(
+            (&closed["additionalProperties"], &closed["$defs"]["A"]["additionalProperties"]),
+            (&json!(false), &json!(false))
+        );
+        assert_eq!(closed["$defs"]["Map"]["additionalProperties"], json!({"type": "string"}));
+        assert_eq!(crate::closed_schema(json!({"type": "object"})), json!({"type": "object"}), "a raw stage stays raw");
+    }
+
     #[test]
     fn lookup_is_exact_and_never_falls_back() {
         let registry = registry();

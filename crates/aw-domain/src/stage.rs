@@ -49,6 +49,11 @@ impl StageType {
         Self { name, summary, phase, schema, document_schema, executor }
     }
 
+    /// A stage type with the members of `T` that nothing executes yet. In a recipe an unknown member is refused at every level.
+    pub fn declared<T: schemars::JsonSchema>(name: &'static str, phase: Phase, summary: &'static str) -> Self {
+        Self::new(name, summary, phase, closed_schema(schema_of::<T>()), Executor::DeclaredOnly)
+    }
+
     /// Gives documents a schema of their own, where they hold other members than what runs takes.
     #[must_use]
     pub fn with_document_schema(mut self, schema: Value) -> Self {
@@ -89,6 +94,21 @@ pub fn open_schema(mut schema: Value) -> Value {
         _ => {}
     }
     schema
+}
+
+/// The same schema with unknown members refused in every object it defines, as they are in recipes; an object that takes members of
+/// any name goes on taking them.
+pub fn closed_schema(mut schema: Value) -> Value {
+    close(&mut schema);
+    let definitions = schema.get_mut("$defs").and_then(Value::as_object_mut);
+    definitions.into_iter().flat_map(serde_json::Map::values_mut).for_each(close);
+    schema
+}
+
+fn close(definition: &mut Value) {
+    if definition.get("properties").is_some() && definition.get("additionalProperties").is_none() {
+        definition["additionalProperties"] = Value::Bool(false);
+    }
 }
 
 /// One transformation: input tree and configuration to output tree and measurements.

@@ -21,6 +21,8 @@ pub(crate) fn plan(plan: &PlanResult, page: &mut Page) {
 }
 
 fn row(index: usize, step: &StepView) -> Vec<String> {
+    let derived = step.derived_from.iter().map(|from| format!("derived from {from}"));
+    let notes: Vec<String> = derived.chain(step.notes.iter().cloned()).collect();
     let state = match step.state {
         StepState::Cached => "cached",
         StepState::WillRun => "will run",
@@ -35,6 +37,6 @@ fn row(index: usize, step: &StepView) -> Vec<String> {
         words::bytes(step.bytes_out),
         words::bytes(step.memory_bytes),
         step.seconds.map_or(String::new(), words::duration),
-        step.notes.join("; "),
+        notes.join("; "),
     ]
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use aw_alloy::recipe::Recipe;
 use aw_foundry::{Cached, Foundry, Plan, Step, plan};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,8 @@ pub(super) fn command() -> Command {
         name: "forge/plan",
         summary: "Says what running a recipe would do, and what it would cost",
         details: "Everything that can be refused is refused here, all problems at once, before any content is computed. \
-                  Stages whose output is in the store already are marked as cached: they would not run.",
+                  Stages whose output is in the store already are marked as cached: they would not run. A recipe with a target and no \
+                  stages gets those the target asks for; they are marked as derived.",
         reach: Reach::Local,
         examples: &[
             Example { what: "what would run", line: "plan recipes/tiny-moe/compact.yaml" },
@@ -83,6 +85,8 @@ pub struct StepView {
     pub stage: String,
     /// Position of the stage in the recipe, from 1.
     pub position: usize,
+    /// The member of the recipe's target that the stage was derived from; `null` when the author wrote it.
+    pub derived_from: Option<String>,
     /// Which repetition of the transform stages, from 1.
     pub cycle: u32,
     /// Whether it will run.
@@ -122,7 +126,7 @@ fn run(environment: &Environment, parameters: Parameters, _: &Surface<'_>) -> Re
 /// A recipe that was read, and what it is planned with.
 pub(super) struct Prepared {
     file: PathBuf,
-    recipe: aw_alloy::recipe::Recipe,
+    recipe: Recipe,
     folder: PathBuf,
     pub(super) store: aw_store::Store,
     pub(super) memory_limit: Option<u64>,
@@ -161,7 +165,7 @@ impl PlanResult {
             source_bytes: plan.source_state.bytes,
             to_hash_bytes: plan.source_state.to_hash_bytes,
             source_root: plan.source_state.tree.as_ref().map(|tree| tree.root().to_string()),
-            steps: plan.steps.iter().map(StepView::of).collect(),
+            steps: plan.steps.iter().map(|step| StepView::of(step, &plan.recipe)).collect(),
             disk_bytes: plan.disk_bytes,
             free_bytes: plan.free_bytes,
             memory_bytes: to_run.iter().map(|step| step.estimate.memory_bytes).max().unwrap_or(0),
@@ -173,11 +177,12 @@ impl PlanResult {
 }
 
 impl StepView {
-    fn of(step: &Step) -> Self {
+    fn of(step: &Step, recipe: &Recipe) -> Self {
         let estimate = &step.estimate;
         Self {
             stage: step.stage_type.clone(),
             position: step.stage_index + 1,
+            derived_from: recipe.derived_from(step.stage_index).map(str::to_owned),
             cycle: step.cycle,
             state: match step.cached {
                 Cached::Hit => StepState::Cached,

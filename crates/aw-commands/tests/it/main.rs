@@ -2,4 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::result_large_err)]
 
 mod ask;
+mod domains;
 mod glass;
+mod keys;
+mod schemas;
