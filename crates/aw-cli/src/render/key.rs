@@ -96,3 +96,30 @@ fn state(state: KeyState) -> &'static str {
         KeyState::Revoked => "REVOKED",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::{from_value, json};
+
+    #[test]
+    fn a_revoked_key_stands_out_and_its_public_half_can_be_copied() {
+        let key = json!({
+            "name": "release", "keyId": "0123456789abcdef", "algorithm": "ES256", "purpose": "signing", "state": "revoked",
+            "owner": "potters", "registeredAt": "2026-01-01T00:00:00Z", "expiresAt": "2026-04-01T00:00:00Z",
+            "revokedAt": "2026-02-01T00:00:00Z", "revocationReason": "lost\u{1b}[2J", "supersededBy": null, "supersededAt": null,
+            "asOf": null, "publicKey": "AAAA",
+        });
+        let mut page = Page::new(false);
+        one(&from_value(json!({"key": key, "publicKeyPem": "-----BEGIN PUBLIC KEY-----\nAAAA\n"})).unwrap(), &mut page);
+        let text = page.into_text();
+        assert!(text.contains("REVOKED") && text.contains("lost\\u{1b}[2J"), "{text}");
+        assert!(text.ends_with("\n-----BEGIN PUBLIC KEY-----\nAAAA\n"), "{text}");
+        let mut page = Page::new(false);
+        list(&from_value(json!({"keys": [key], "strays": ["/x"]})).unwrap(), &mut page);
+        let text = page.into_text();
+        assert!(text.contains("release  0123456789abcdef  ES256      signing for others  REVOKED"), "{text}");
+        assert!(text.contains("belongs to no key: `/x`"), "{text}");
+    }
+}
