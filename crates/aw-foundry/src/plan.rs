@@ -150,7 +150,10 @@ fn order(foundry: Foundry<'_>, recipe: &Recipe) -> Result<Vec<Ordered>, PlanErro
             Executor::Here(executor) => found.push((index, stage_type.phase, executor.clone())),
             Executor::DeclaredOnly => {
                 let message = format!("stage type `{}` is declared, cannot run here", stage.name);
-                let hint = "remove the stage, or run the recipe where something executes it";
+                let hint = match recipe.derived_from(index) {
+                    None => "remove the stage, or run the recipe where something executes it",
+                    Some(_) => "take it out of `target`, or run the recipe where something executes the stage",
+                };
                 problems.push(Problem::new("stage-declared-only", format!("stages[{index}].type"), message).hint(hint));
             }
         }

@@ -168,7 +168,7 @@ impl<'a> Asked<'a> {
             }
             (_, None) => {
                 let message = format!("which experts go is measured on a corpus, and the recipe declares {}", corpora.len());
-                let hint = "name one of them like `target.domain`, or write the stages out in `stages`";
+                let hint = "declare only the one to count on, or write the stages out in `stages`";
                 derived.problem("no-corpus", path, message, hint);
                 None
             }

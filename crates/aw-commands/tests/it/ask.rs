@@ -100,6 +100,30 @@ fn each_way_to_fail_has_its_code() {
 }
 
 #[test]
+fn a_target_alone_is_planned_and_run_with_the_stages_derived_from_it() {
+    let desk = Desk::new();
+    let target = RECIPE.replace("stages:\n  - { type: blow, shape: round }", "target: { domain: round }");
+    let recipe = desk.write("target.yaml", &target);
+    let steps = desk.ask("forge/plan", json!({"recipe": recipe})).unwrap().result["steps"].clone();
+    assert_eq!((steps.as_array().unwrap().len(), &steps[0]["stage"]), (1, &json!("blow")));
+    assert_eq!(steps[0]["derivedFrom"], "target.domain");
+    let out = desk.path("out");
+    desk.ask("forge/run", json!({"recipe": recipe, "out": out})).unwrap();
+    assert_eq!(fs::read_to_string(desk.path("out/glass")).unwrap(), "round");
+    assert_eq!(desk.ask("forge/verify", json!({"artifact": out})).unwrap().exit_code, ExitCode::Ok);
+    // A written stage is not marked.
+    let written = desk.ask("forge/plan", json!({"recipe": desk.write("vase.yaml", RECIPE)})).unwrap().result;
+    assert_eq!(written["steps"][0]["derivedFrom"], Value::Null);
+    let refused = desk.write("cast.yaml", &target.replace("domain: round", "domain: round, publish: true"));
+    let refused = desk.ask("forge/plan", json!({"recipe": refused})).unwrap_err();
+    let problem = &refused.problems[0];
+    assert_eq!((problem.code.as_str(), problem.place.as_ref().unwrap().line), ("stage-declared-only", Some(4)));
+    assert!(problem.message.contains("`cast` is declared, cannot run here (the stage is derived from `target.publish`)"));
+    let nothing = desk.write("nothing.yaml", &target.replace("{ domain: round }", "{}"));
+    assert_eq!(desk.ask("forge/plan", json!({"recipe": nothing})).unwrap_err().problems[0].code, "nothing-derived");
+}
+
+#[test]
 fn wrong_parameters_are_all_told_and_nothing_is_done() {
     let desk = Desk::new();
     let report = desk.ask("forge/run", json!({"recipe": 1, "treads": 2, "threads": 0})).unwrap_err();

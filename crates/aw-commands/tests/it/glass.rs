@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use aw_alloy::artifact::Artifact;
 use aw_domain::{
-    Context, Domain, Estimate, Executor, Failure, Inputs, Output, Phase, PlanRequest, Problem, Reads, Registry, Source,
-    SourceRequest, Stage, StageType, TreePath,
+    Context, DerivedStage, Domain, Estimate, Executor, Failure, Inputs, Output, Phase, PlanRequest, Problem, Reads, Registry,
+    Source, SourceRequest, Stage, StageType, TreePath,
 };
 use serde_json::{Value, json};
 
@@ -61,6 +61,15 @@ impl Domain for Glass {
             stage("drop", json!({"type": "object"}), Executor::Here(Arc::new(Blow { breaks: true }))),
             stage("cast", json!({"type": "object"}), Executor::DeclaredOnly),
         ]
+    }
+
+    /// The target's domain is the shape to blow; publishing needs a stage that only documents may declare.
+    fn derive_stages(&self, recipe: &Value) -> Result<Vec<DerivedStage>, Vec<Problem>> {
+        let target = &recipe["target"];
+        let shape = target["domain"].as_str().map(|shape| ("domain", json!({"type": "blow", "shape": shape})));
+        let cast = (target["publish"] == true).then(|| ("publish", json!({"type": "cast"})));
+        let derived = |(member, stage)| DerivedStage { stage, from: format!("target.{member}") };
+        Ok(shape.into_iter().chain(cast).map(derived).collect())
     }
 
     fn source(&self, request: &SourceRequest<'_>) -> Result<Source, Vec<Problem>> {

@@ -27,6 +27,9 @@ pub struct CalibrationCorpusRef {
     pub tokens: Option<u64>,
     /// What is in it.
     pub distribution_summary: Option<String>,
+    /// What kind of text it is, such as `code`.
+    #[schemars(length(min = 1))]
+    pub kind: Option<String>,
 }
 
 /// An earlier attempt, or a known score, that the claim of improvement is held against.
