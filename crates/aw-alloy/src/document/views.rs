@@ -3,8 +3,9 @@
 use serde::de::DeserializeOwned;
 
 use super::{Document, aliases};
+use crate::decimal::Decimal;
 use crate::document::members::ENSEMBLE;
-use crate::text::{Node, Number};
+use crate::text::Node;
 
 /// Members of the open bag that stand for the score, in the order they are looked for.
 const SCORE_METRICS: [&str; 6] = ["score", "accuracy", "passing", "improvement", "final", "status"];
@@ -20,33 +21,10 @@ pub fn headline_score(result: &Node) -> Option<&Node> {
     score.or_else(|| SCORE_METRICS.iter().find_map(metric))
 }
 
-/// Score minus base score, as published where it is, else computed; `None` when a score is missing.
-///
-/// Computed with the decimals of the two spellings, so that 85.4 − 88.4 is −3.0.
-pub fn delta(result: &Node) -> Option<Number> {
-    if let Some(published) = result.get("delta").and_then(Node::as_number) {
-        return Some(published.clone());
-    }
-    let score = result.get("score").and_then(Node::as_number)?;
-    let base = result.get("baseScore").and_then(Node::as_number)?;
-    let (one, two) = (tenths(score)?, tenths(base)?);
-    let digits = one.1.max(two.1);
-    let scaled = |(value, digits_of): (i64, u32)| value.checked_mul(10_i64.checked_pow(digits - digits_of)?);
-    let difference = scaled(one)?.checked_sub(scaled(two)?)?;
-    let sign = if difference < 0 { "-" } else { "" };
-    let unit = 10_u64.checked_pow(digits)?;
-    let (whole, part) = (difference.unsigned_abs() / unit, difference.unsigned_abs() % unit);
-    let width = digits as usize;
-    let text = if digits == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part:0width$}") };
-    Number::from_lexeme(&text)
-}
-
-/// A plain decimal as a whole number and how many of its digits stand behind the point; `None` for exponents and very long ones.
-fn tenths(number: &Number) -> Option<(i64, u32)> {
-    let lexeme = number.lexeme();
-    let (whole, part) = lexeme.split_once('.').unwrap_or((lexeme, ""));
-    let value = format!("{whole}{part}").parse().ok()?;
-    (part.len() <= 9).then_some((value, part.len() as u32))
+/// Score minus base score, as published where it is, else computed exactly; `None` when a score is missing.
+pub fn delta(result: &Node) -> Option<Decimal> {
+    let number = |name: &str| result.get(name).and_then(Decimal::of_node);
+    number("delta").or_else(|| Some(number("score")?.minus(&number("baseScore")?)))
 }
 
 /// The members of an ensemble's source.
@@ -144,15 +122,16 @@ mod tests {
     fn published_differences_lead_and_computed_ones_are_exact() {
         for (result, expected) in [
             (r#"{"score": 36.0, "baseScore": 40.9, "delta": -5}"#, Some("-5")),
-            (r#"{"score": 85.4, "baseScore": 88.4}"#, Some("-3.0")),
+            (r#"{"score": 85.4, "baseScore": 88.4}"#, Some("-3")),
             (r#"{"score": 0.3, "baseScore": 0.1}"#, Some("0.2")),
             (r#"{"score": 41, "baseScore": 40.95}"#, Some("0.05")),
             (r#"{"score": 41, "baseScore": 41}"#, Some("0")),
-            (r#"{"score": -0.5, "baseScore": 0.5}"#, Some("-1.0")),
+            (r#"{"score": -0.5, "baseScore": 0.5}"#, Some("-1")),
             (r#"{"score": 41}"#, None),
-            (r#"{"score": 4e1, "baseScore": 41}"#, None),
+            (r#"{"score": 4e1, "baseScore": 41}"#, Some("-1")),
+            (r#"{"score": "40", "baseScore": 41}"#, None),
         ] {
-            assert_eq!(delta(&node(result)).as_ref().map(Number::lexeme), expected, "{result}");
+            assert_eq!(delta(&node(result)).map(|it| it.to_string()).as_deref(), expected, "{result}");
         }
     }
 

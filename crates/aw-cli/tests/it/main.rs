@@ -3,9 +3,12 @@
 
 mod documents;
 mod forge;
+mod judge;
 mod kill;
 mod problems;
 mod reference;
+mod seal;
 mod support;
 mod surface;
 mod tamper;
+mod validate;

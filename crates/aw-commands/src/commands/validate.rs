@@ -44,7 +44,7 @@ struct Parameters {
     /// Recipes and documents.
     #[schemars(extend("x-position" = 1), length(min = 1))]
     file: Vec<PathBuf>,
-    /// What the files are, where their names would say otherwise.
+    /// Read the files as this, whatever their names say.
     #[serde(rename = "as")]
     read_as: Option<ReadAs>,
 }
@@ -52,10 +52,11 @@ struct Parameters {
 /// What a file is read as.
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 enum ReadAs {
-    /// A recipe that is to be run.
+    // A recipe that is to be run. No doc comments here: they would make a schema that no flag can stand for.
     Recipe,
-    /// An alloy document of any origin.
+    // An alloy document of any origin.
     Document,
 }
 

@@ -10,11 +10,14 @@ use crate::text::Node;
 
 pub(super) fn look(document: &Document, remarks: &mut Remarks) {
     walk(document.node(), &mut Vec::new(), &mut |steps, node| {
-        null(steps, node, remarks);
-        hash(steps, node, remarks);
-        time(steps, node, remarks);
-        stray(steps, node, remarks);
         alias(steps, node, remarks);
+        // In an open bag names mean what its writer meant.
+        if !steps.iter().rev().skip(1).any(|step| *step == Step::Member("metrics")) {
+            null(steps, node, remarks);
+            hash(steps, node, remarks);
+            time(steps, node, remarks);
+            stray(steps, node, remarks);
+        }
         !remarks.is_full() && !(is_foreign(steps) && name(steps) != Some("metrics"))
     });
     receipt(document, remarks);
