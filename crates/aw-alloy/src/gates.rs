@@ -53,7 +53,7 @@ pub struct Judged {
     /// Its name.
     pub name: String,
     /// SHA-256 of its bytes.
-    pub document: Digest,
+    pub file_hash: Digest,
     /// The artifact's id, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -104,7 +104,7 @@ pub fn judge(document: &Document, evidence: &Evidence) -> Verdicts {
     let text = |name: &str| node.get(name).and_then(Node::as_str).map(str::to_owned);
     let artifact = Judged {
         name: document.name().to_owned(),
-        document: document.file_hash(),
+        file_hash: document.file_hash(),
         id: text("id"),
         recipe_id: text("recipeId"),
         recipe_version: text("recipeVersion"),

@@ -58,7 +58,7 @@ fn published_documents_are_judged_as_by_hand() {
         assert_eq!(found, expected, "{name}: {verdicts:#?}");
         assert_eq!(verdicts.gates[0].outcome, Outcome::NotApplicable, "{name} has no chain");
         assert_eq!(verdicts.acceptance.outcome, Outcome::NotApplicable, "{name} states no criteria");
-        assert_eq!(verdicts.artifact.document, Digest::of(&bytes));
+        assert_eq!(verdicts.artifact.file_hash, Digest::of(&bytes));
         let again = judge(&Document::read(&bytes).unwrap(), &Evidence::default());
         assert_eq!(verdicts.to_bytes(), again.to_bytes(), "{name}: the same bytes");
     }

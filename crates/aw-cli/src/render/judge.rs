@@ -33,7 +33,7 @@ pub(crate) fn judge(result: &JudgeResult, page: &mut Page) {
         }
     };
     page.marked(style, &format!("{word:<8}"), &format!("{document}: {sentence}"));
-    page.pairs(&[("judged", format!("{} ({})", verdicts.artifact.name, verdicts.artifact.document))]);
+    page.pairs(&[("judged", format!("{} ({})", verdicts.artifact.name, verdicts.artifact.file_hash))]);
     if let Some(written) = &result.written {
         page.pairs(&[("verdict", written.display().to_string())]);
     }

@@ -1,7 +1,9 @@
 //! How results and reports look to people. A result that has no page of its own is written as JSON, never left out.
 
 mod artifact;
+mod key;
 mod data;
+mod judge;
 mod node;
 mod plan;
 mod recipe;
@@ -26,9 +28,11 @@ pub(crate) fn result(command: &str, result: Value, page: &mut Page) -> Result<()
         "forge/run" => run::run(&from_value(result)?, page),
         "forge/validate" => validate::validate(&from_value(result)?, page),
         "forge/verify" => verify::verify(&from_value(result)?, page),
+        "forge/judge" => judge::judge(&from_value(result)?, page),
         "forge/show" => match from_value(result)? {
             ShowResult::Recipe(view) => recipe::recipe(&view, page),
             ShowResult::Artifact(view) => artifact::artifact(&view, page),
+            ShowResult::Document(view) => artifact::document(&view, page),
             ShowResult::Card { text } => page.raw(&text),
         },
         "seal/sign" => seal::sign(&from_value(result)?, page),
@@ -43,6 +47,10 @@ pub(crate) fn result(command: &str, result: Value, page: &mut Page) -> Result<()
         "data/fork" => data::fork(&from_value(result)?, page),
         "data/import" => data::import(&from_value(result)?, page),
         "data/resolve" => data::resolve(&from_value(result)?, page),
+        "key/create" | "key/show" | "key/revoke" => key::one(&from_value(result)?, page),
+        "key/list" => key::list(&from_value(result)?, page),
+        "key/rotate" => key::rotated(&from_value(result)?, page),
+        "key/import" => key::imported(&from_value(result)?, page),
         "store/gc" => node::gc(&from_value(result)?, page),
         "node/doctor" => node::doctor(&from_value(result)?, page),
         _ => page.raw(&format!("{result:#}")),
