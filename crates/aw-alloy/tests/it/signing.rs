@@ -289,6 +289,14 @@ fn what_we_sign_is_good_and_repeats() {
         let checked = verify(&document, &expected);
         assert_eq!(checked.standing, Standing::Good, "{name}: {}", why(&checked));
         assert_eq!(checked.key_id.as_deref(), cases.all["testKeys"][name]["keyId"].as_str());
+        // The same letters in another spelling are another audience.
+        let mut spelled = unsigned.clone();
+        sign(&mut spelled, &Attestation { audience: Some("https://caf\u{e9}.example"), ..attestation }).unwrap();
+        for (audience, standing) in
+            [("https://caf\u{e9}.example", Standing::Good), ("https://cafe\u{301}.example", Standing::Bad)]
+        {
+            assert_eq!(verify(&spelled, &Expected { audience: Some(audience), ..cases.expected() }).standing, standing);
+        }
         let mut again = unsigned.clone();
         sign(&mut again, &attestation).unwrap();
         assert_eq!(document, again, "RFC 6979 and RFC 8032 leave nothing to chance");

@@ -17,7 +17,7 @@ pub(super) fn command() -> Command {
         summary: "Makes a key that signs artifacts for others",
         details: "The secret stays in the home folder, in a file of mode 0600: unencrypted PKCS#8, so that other programs read it too. A key \
                   lasts 90 days; `key rotate` makes the one that comes after it. This node's identity, which signs links and seals, is \
-                  another key and is made by the first run.",
+                  another key; the first run or the first `key create` makes it.",
         reach: Reach::Local,
         examples: &[
             Example { what: "a P-256 key", line: "key create --name release" },

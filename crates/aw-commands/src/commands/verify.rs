@@ -173,18 +173,20 @@ fn run(environment: &Environment, parameters: Parameters, _: &Surface<'_>) -> Re
     let verdict = verify_folder(&parameters.artifact, &trusted, threads(parameters.threads))?;
     let mut result = VerifyResult::of(&verdict, !trusted.is_empty());
     if let Some(artifact) = &verdict.verification.artifact {
-        result.hold(&signature(environment, &parameters, nonce.as_deref(), artifact)?);
+        let (checked, known) = signature(environment, &parameters, nonce.as_deref(), artifact)?;
+        result.hold(&checked, known);
     }
     Ok(result)
 }
 
-/// Holds `integrity.signature` against the registry that was named, or against the keys of this home, nonce and audience.
+/// Holds `integrity.signature` against nonce, audience and the registry that was named, or else the keys of this home; says whether there was
+/// a registry.
 fn signature(
     environment: &Environment,
     parameters: &Parameters,
     nonce: Option<&[u8]>,
     artifact: &Artifact,
-) -> Result<Checked, Report> {
+) -> Result<(Checked, bool), Report> {
     let (keyring, now) = (environment.keyring(), keys::now());
     let signed = signing::integrity(artifact.node()).map_or(true, |found| {
         found.and_then(|(_, integrity)| integrity.get("signature")).is_some_and(|signature| !signature.is_null())
@@ -195,7 +197,8 @@ fn signature(
         None => None,
     };
     let audience = parameters.audience.as_deref();
-    Ok(signing::verify(artifact.node(), &Expected { registry: registry.as_ref(), audience, nonce, now }))
+    let expected = Expected { registry: registry.as_ref(), audience, nonce, now };
+    Ok((signing::verify(artifact.node(), &expected), registry.is_some()))
 }
 
 fn key(index: usize, text: &str) -> Result<PublicKey, Report> {
@@ -213,7 +216,7 @@ impl VerifyResult {
         if !keys_named {
             not_checked.push("signer not checked against a key you trust; name one with `--key`".to_owned());
         }
-        not_checked.push("revocation not checked".to_owned());
+        not_checked.push("revocation not checked for the seal's key".to_owned());
         Self {
             verdict: match worst {
                 None => Verdict::Good,
@@ -235,11 +238,14 @@ impl VerifyResult {
         }
     }
 
-    /// Adds what `integrity.signature` turned out to be.
-    fn hold(&mut self, checked: &Checked) {
+    /// Adds what `integrity.signature` turned out to be; `known` when there was a registry to hold it against.
+    fn hold(&mut self, checked: &Checked, known: bool) {
         self.signature = SignatureView::of(checked);
         self.findings.extend(checked.findings.iter().map(FindingView::of));
         self.not_checked.extend(checked.notes.iter().cloned());
+        if checked.signed && !known {
+            self.not_checked.push("no key registry at hand; name one with `--registry`, or take one in with `key import`".into());
+        }
         for finding in &checked.findings {
             self.verdict = match (self.verdict, finding.severity) {
                 (Verdict::Bad, _) | (_, Severity::Bad) => Verdict::Bad,

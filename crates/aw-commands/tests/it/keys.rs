@@ -243,6 +243,7 @@ fn no_answer_holds_a_secret() {
 }
 
 /// `spec/check_artifact.py`, where Python and OpenSSL are.
+#[allow(clippy::print_stderr, reason = "what is skipped is said")]
 fn check_artifact(folder: &Path) {
     if Command::new("openssl").arg("version").output().is_err() {
         eprintln!("skipped: no `openssl` program");
