@@ -6,6 +6,7 @@
 //! # Source
 //! OpenSSF Model Signing 1.0; the Sigstore bundle format, version 0.3.
 
+mod certificate;
 mod hash;
 mod manifest;
 
@@ -19,6 +20,7 @@ use crate::digest::Digest;
 use crate::signing::{Curve, SigningKey, VerificationKey};
 use crate::text::{Node, Object, Problem, json};
 
+pub use certificate::certificates;
 pub use hash::{ContentHasher, HashKind};
 pub use manifest::{Manifest, Resource};
 
@@ -174,6 +176,15 @@ impl Bundle {
         }
         let manifest = Manifest::of(&envelope)?;
         Ok(Self { material, envelope, manifest })
+    }
+
+    /// Checks the signature of a bundle that was signed with a certificate, against the roots that are trusted (DER). Revocation is not
+    /// checked.
+    pub fn check_certificate(&self, roots: &[Vec<u8>]) -> SignatureState {
+        match &self.material {
+            Material::Certificates(chain) => certificate::check(&self.envelope, chain, roots),
+            _ => SignatureState::Unknown("it is not signed with a certificate".into()),
+        }
     }
 
     /// Checks the signature of a bundle that was signed with a key, against the keys that are trusted.

@@ -86,6 +86,16 @@ fn published_bundles_are_judged_right() {
     }
     assert!(matches!(read("valid/certificate.bundle.json").unwrap().material, Material::Certificates(chain) if chain.len() == 2));
     assert!(matches!(read("valid/sigstore.bundle.json").unwrap().material, Material::Sigstore));
+    // Its roots are not there, and its certificates are signed in a way that is not read here.
+    let certificate = read("valid/certificate.bundle.json").unwrap();
+    assert!(
+        matches!(certificate.check_certificate(&[]), SignatureState::Unknown(message) if message.contains("CN=intermediate-ca"))
+    );
+    let Material::Certificates(chain) = &certificate.material else { unreachable!("looked at above") };
+    assert!(matches!(certificate.check_certificate(&chain[1..]), SignatureState::Unknown(_)));
+    let mut changed = certificate.clone();
+    changed.envelope.payload[0] ^= 1;
+    assert!(matches!(changed.check_certificate(&chain[1..]), SignatureState::Bad(_)));
     // A key that is not the one named.
     let other = [key(Curve::P384).public()];
     assert!(matches!(read("valid/key.bundle.json").unwrap().check_key(&other), SignatureState::Bad(_)));

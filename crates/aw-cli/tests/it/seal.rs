@@ -236,6 +236,84 @@ ms.signing.Config().use_elliptic_key_signer(private_key='key.pem').set_hashing_c
     }
 }
 
+/// A root, a certificate below it and one below that, and another root, made by OpenSSL. False when there is no OpenSSL.
+fn certificates(bench: &Bench) -> bool {
+    let script = "
+set -e
+root() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -keyout $1.key -out $1.pem -days 30 -subj /CN=$1 \
+        -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign
+}
+below() {
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $1.key -out $1.csr -subj /CN=$1
+    printf '%s\\n' \"$3\" > $1.ext
+    openssl x509 -req -in $1.csr -CA $2.pem -CAkey $2.key -CAcreateserial -days 30 -extfile $1.ext -out $1.pem $4
+}
+root ca
+root stranger
+below middle ca 'basicConstraints=critical,CA:TRUE
+keyUsage=critical,keyCertSign' -sha384
+below leaf middle 'basicConstraints=critical,CA:FALSE
+keyUsage=critical,digitalSignature' -sha256
+below encipher middle 'basicConstraints=critical,CA:FALSE
+keyUsage=critical,keyEncipherment' -sha256
+";
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).current_dir(bench.folder.path());
+    match command.output() {
+        Ok(output) if output.status.success() => true,
+        other => {
+            eprintln!("skipped: OpenSSL makes no certificates here: {other:?}");
+            false
+        }
+    }
+}
+
+#[test]
+fn certificates_lead_to_a_root_or_are_bad() {
+    let Some(python) = python("model_signing") else { return };
+    let bench = bench();
+    if !certificates(&bench) {
+        return;
+    }
+    let sign = |leaf: &str| {
+        let [key, certificate, signature] = ["key", "pem", "sig"].map(|suffix| format!("{leaf}.{suffix}"));
+        let line = [
+            "sign",
+            "certificate",
+            "folder",
+            "--signature",
+            &signature,
+            "--private_key",
+            &key,
+            "--signing_certificate",
+            &certificate,
+        ];
+        assert!(official(&python, &bench, &[&line[..], &["--certificate_chain", "middle.pem"]].concat()), "{leaf}");
+    };
+    let theirs = |signature: &str, root: &str| {
+        official(&python, &bench, &["verify", "certificate", "folder", "--signature", signature, "--certificate_chain", root])
+    };
+    let ours = |signature: &str, root: &[&str]| {
+        let line = ["seal", "check", "folder", "--json", "--signature", signature];
+        let roots: Vec<&str> = root.iter().flat_map(|root| ["--certificate-authority", root]).collect();
+        bench.run(&[&line[..], &roots].concat())
+    };
+    sign("leaf");
+    assert!(theirs("leaf.sig", "ca.pem") && !theirs("leaf.sig", "stranger.pem"));
+    let good = ours("leaf.sig", &["stranger.pem", "ca.pem"]).ends(0).json();
+    assert_eq!((&good["verdict"], &good["signedBy"]), (&json!("good"), &json!("certificate")));
+    assert!(ours("leaf.sig", &["stranger.pem"]).ends(1).out.contains("UnknownIssuer"));
+    assert!(ours("leaf.sig", &[]).ends(5).out.contains("no root was named"));
+    assert!(ours("leaf.sig", &["leaf.key"]).ends(3).out.contains("no list of certificates"));
+    sign("encipher");
+    assert!(!theirs("encipher.sig", "ca.pem"));
+    assert!(ours("encipher.sig", &["ca.pem"]).ends(1).out.contains("neither that it signs data"));
+    fs::write(bench.path("folder/a.b"), "other").unwrap();
+    assert!(!theirs("leaf.sig", "ca.pem"));
+    ours("leaf.sig", &["ca.pem"]).ends(1);
+}
+
 #[test]
 fn provenance_goes_out_and_comes_back() {
     let bench = bench();

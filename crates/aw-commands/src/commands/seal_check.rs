@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use aw_alloy::export::model_signing::{Bundle, Material, SignatureState};
+use aw_alloy::export::model_signing::{Bundle, Material, SignatureState, certificates};
 use aw_foundry::{CheckOptions, check_folder};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,11 @@ struct Parameters {
     #[serde(default)]
     #[schemars(extend("x-value-name" = "FILE"))]
     public_key: Vec<PathBuf>,
+    /// A root certificate in PEM, for signatures made with a certificate: a path must lead to one of those named. May be given several
+    /// times, and a file may hold several.
+    #[serde(default)]
+    #[schemars(extend("x-value-name" = "FILE"))]
+    certificate_authority: Vec<PathBuf>,
     /// Threads to hash with; all the machine gives when not given.
     #[schemars(range(min = 1, max = 4096), extend("x-value-name" = "N"))]
     threads: Option<u32>,
@@ -116,7 +121,10 @@ fn run(_: &Environment, parameters: Parameters, surface: &Surface<'_>) -> Result
         not_checked: Vec::new(),
         signature,
     };
-    let state = bundle.check_key(&trusted);
+    let state = match bundle.material {
+        Material::Certificates(_) => bundle.check_certificate(&roots(&parameters.certificate_authority)?),
+        Material::Key { .. } | Material::Sigstore => bundle.check_key(&trusted),
+    };
     match &state {
         SignatureState::Good(key) => result.key_id = Some(key.id()),
         SignatureState::Bad(message) => result.findings.push(signature_finding(Verdict::Bad, message)),
@@ -140,4 +148,16 @@ fn run(_: &Environment, parameters: Parameters, surface: &Surface<'_>) -> Result
     result.not_checked.push("revocation not checked; nothing tells when it was signed".into());
     result.verdict = verdict(&result.findings);
     Ok(result)
+}
+
+fn roots(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>, Report> {
+    let mut roots = Vec::new();
+    for path in paths {
+        let bytes = read_bounded(path, "root certificate")?;
+        let refuse = |problems| {
+            Report::problems(ExitCode::Refused, "certificate", "the root certificate is refused for", Some(path), problems)
+        };
+        roots.extend(certificates(&bytes).map_err(refuse)?);
+    }
+    Ok(roots)
 }
