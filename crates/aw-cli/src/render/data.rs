@@ -144,10 +144,11 @@ pub(crate) fn import(result: &ImportResult, page: &mut Page) {
             page.marked(Style::Faint, &format!("  {what}: "), &members.join(", "));
         }
     }
-    if !result.problems.is_empty() {
-        let count = words::count(result.problems.len(), "problem");
-        page.marked(Style::Warn, "  the recipe is a draft: ", &count);
-        result.problems.iter().for_each(|problem| page.raw(&format!("    {problem}")));
+    for (what, problems) in [("the recipe is a draft: ", &result.problems), ("it cannot run here: ", &result.cannot_run)] {
+        if !problems.is_empty() {
+            page.marked(Style::Warn, &format!("  {what}"), &words::count(problems.len(), "problem"));
+            problems.iter().for_each(|problem| page.raw(&format!("    {problem}")));
+        }
     }
 }
 

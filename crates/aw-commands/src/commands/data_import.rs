@@ -22,9 +22,10 @@ pub(super) fn command() -> Command {
     let about = About {
         name: "data/import",
         summary: "Takes in a document that another program made",
-        details: "An alloy document that tells of a run becomes two entities: the recipe in it, and an artifact that keeps the document to the byte and \
-                  names that recipe. One that tells of none becomes a recipe. The answer says where every member went. A recipe that cannot be \
-                  checked as ours are, or not whole, is kept as a draft, with what is against it. What was imported before stays as it is.",
+        details: "An alloy document that tells of a run becomes two entities: the recipe in it, and an artifact that keeps the document to the byte \
+                  and names that recipe. One that tells of none becomes a recipe. The answer says where every member went. The recipe's `state` is \
+                  `valid` when it can be run here, `declared` when it keeps to the format and asks for what this program cannot run, and `draft` \
+                  when it breaks the format, with what is against it. What was imported before stays as it is.",
         reach: Reach::Local,
         examples: &[Example { what: "a published document", line: "data import olmoe.alloy.json" }],
         exit_codes: &[ExitCode::Ok, ExitCode::Refused, ExitCode::Environment],
@@ -58,8 +59,10 @@ pub struct ImportResult {
     pub no_place: Vec<String>,
     /// Members that are `null`, which says nothing; the original document has them.
     pub nulls: Vec<String>,
-    /// What is against the recipe, when it is a draft.
+    /// What is wrong with the recipe by the format, when it is a draft.
     pub problems: Vec<String>,
+    /// What stands against running the recipe here, when it cannot.
+    pub cannot_run: Vec<String>,
 }
 
 /// An entity that was taken in.
@@ -110,7 +113,8 @@ fn run(environment: &Environment, parameters: Parameters, _: &Surface<'_>) -> Re
         in_artifact: placed(Place::Artifact),
         no_place: placed(Place::Nowhere),
         nulls: placed(Place::Null),
-        problems: projected.recipe.err().unwrap_or_default().iter().map(ToString::to_string).collect(),
+        problems: projected.problems.iter().map(ToString::to_string).collect(),
+        cannot_run: projected.recipe.err().unwrap_or_default().iter().map(ToString::to_string).collect(),
     })
 }
 
@@ -126,7 +130,8 @@ fn recipe_entity(projected: &Projected, document: &Document) -> Result<Draft, Ve
         Ok(recipe) => recipe_draft(recipe, Notation::Json, bytes)?,
         Err(_) => {
             let mut draft = plain(projected.id.clone(), document.name().into(), &projected.node, Notation::Json, bytes)?;
-            draft.facts.insert("state".into(), "draft".into());
+            let state = if projected.problems.is_empty() { "declared" } else { "draft" };
+            draft.facts.insert("state".into(), state.into());
             draft
         }
     };

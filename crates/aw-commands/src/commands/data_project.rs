@@ -7,7 +7,7 @@
 //! The alloy format, section 10.
 
 use aw_alloy::digest::ContentId;
-use aw_alloy::document::Document;
+use aw_alloy::document::{Document, validate};
 use aw_alloy::recipe::{RUN_MEMBERS, Recipe, Vocabulary};
 use aw_alloy::text::{Node, Object, Problem, json};
 
@@ -38,8 +38,10 @@ pub(super) struct Projected {
     pub(super) node: Node,
     /// The recipe's id: the document's own where it is a recipe that states one, else made from the recipe's content.
     pub(super) id: String,
-    /// The recipe as its reader has it, or what the reader has against it.
+    /// The recipe as its reader has it, or what stands against running it here.
     pub(super) recipe: Result<Recipe, Vec<Problem>>,
+    /// What is wrong with it by the format itself.
+    pub(super) problems: Vec<Problem>,
     /// Every root member, and every deeper one that is not in the recipe, with where it went.
     pub(super) places: Vec<(String, Place)>,
     /// Whether the recipe is the document itself.
@@ -52,7 +54,14 @@ pub(super) fn project(document: &Document, vocabulary: &dyn Vocabulary) -> Resul
         && let Ok(recipe) = Recipe::from_node(document.node().clone(), vocabulary)
     {
         let places = members(document).map(|(name, _)| (name.to_owned(), Place::Recipe)).collect();
-        return Ok(Projected { node: document.node().clone(), id: recipe.id(), recipe: Ok(recipe), places, whole: true });
+        return Ok(Projected {
+            node: document.node().clone(),
+            id: recipe.id(),
+            recipe: Ok(recipe),
+            problems: Vec::new(),
+            places,
+            whole: true,
+        });
     }
     let mut kept = Object::new();
     let mut places = Vec::new();
@@ -86,7 +95,11 @@ pub(super) fn project(document: &Document, vocabulary: &dyn Vocabulary) -> Resul
         Ok(()) => Recipe::from_node(node.clone(), vocabulary),
         Err(problems) => Err(problems),
     };
-    Ok(Projected { node, id, recipe, places, whole: false })
+    let problems = match &recipe {
+        Ok(_) => Vec::new(),
+        Err(_) => validate(&Document::read(&text(&node))?, vocabulary),
+    };
+    Ok(Projected { node, id, recipe, problems, places, whole: false })
 }
 
 fn members(document: &Document) -> impl Iterator<Item = (&str, &Node)> {

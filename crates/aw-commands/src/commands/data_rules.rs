@@ -131,7 +131,7 @@ pub(super) fn draft(
         }
         "keys" => {
             let list: Node = [node.clone()].into_iter().collect();
-            let registry: Object = [("keys", list)].into_iter().collect();
+            let registry: Object = [("asOf", Node::from("1970-01-01T00:00:00Z")), ("keys", list)].into_iter().collect();
             // The registry reads text of its own, whose lines are not the document's.
             let text = json::compact(&Node::from(registry));
             KeyRegistry::read(text.as_bytes()).map_err(|problems| {

@@ -5,6 +5,7 @@ mod adopting;
 mod collecting;
 mod entities;
 mod entities_formats;
+mod entities_many;
 mod entities_model;
 mod entities_support;
 mod entities_tampering;
