@@ -28,12 +28,14 @@ fn valid(validator: &Validator, document: &Value) {
 #[test]
 fn every_command_answers_as_its_schema_says() {
     let (bench, _) = finished();
+    bench.write("other.alloy.json", r#"{"name": "x", "source": {"baseModel": "m"}}"#);
     let cases: &[(&str, &[&str])] = &[
         ("forge/plan", &["plan", "recipe.yaml"]),
         ("forge/verify", &["verify", "made"]),
         ("forge/show", &["show", "made"]),
         ("forge/show", &["show", "made", "--card"]),
         ("forge/show", &["show", "recipe.yaml"]),
+        ("forge/show", &["show", "other.alloy.json"]),
         ("store/gc", &["gc", "--dry-run"]),
         ("node/doctor", &["doctor"]),
     ];

@@ -98,9 +98,9 @@ fn show_tells_the_chain_the_results_and_the_card() {
     assert!(recipe.out.contains("(recipe)") && recipe.out.contains("keepExpertsPerLayer: 8"), "{}", recipe.out);
     let card = bench.run(&["show", "made", "--card"]).ends(0);
     assert_eq!(card.out, bench.text("made/README.md"), "the card is made of the document alone");
-    bench.write("bad.alloy.json", "{\"name\": \"x\"}");
+    bench.write("bad.alloy.json", "{\"name\": \"x\", \"source\": {}, \"chain\": 1}");
     let bad = bench.run(&["show", "bad.alloy.json"]).ends(3);
-    assert!(bad.err.contains("bad.alloy.json: ") && bad.err.contains("`chain` is missing"), "{}", bad.err);
+    assert!(bad.err.contains("bad.alloy.json: ") && bad.err.contains("`chain` cannot be read"), "{}", bad.err);
 }
 
 #[test]
