@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::result_large_err)]
 
 mod ask;
+mod data;
 mod domains;
 mod glass;
 mod keys;
