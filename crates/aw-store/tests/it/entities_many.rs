@@ -61,6 +61,8 @@ fn document(number: u64) -> String {
     };
     let mut words = |count: u64| (0..count).map(|_| WORDS[next(40) as usize]).collect::<Vec<_>>().join(" ");
     let (summary, description, notes) = (words(20), words(120), words(80));
+    let tag = WORDS[next(40) as usize];
+    let license = ["apache-2.0", "mit", "gemma"][next(3) as usize];
     let architecture = ["olmoe", "qwen3_moe", "qwen3_5", "llama", "phi"][next(5) as usize];
     // Every thousandth has a word that few have.
     let rare = if number.is_multiple_of(1000) { "quicksilver" } else { "plain" };
@@ -69,8 +71,8 @@ fn document(number: u64) -> String {
         "version": format!("1.{}.{}", next(4), next(9)),
         "description": description,
         "userSummary": summary,
-        "tags": [WORDS[next(40) as usize], rare],
-        "license": ["apache-2.0", "mit", "gemma"][next(3) as usize],
+        "tags": [tag, rare],
+        "license": license,
         "architecture": architecture,
         "source": {"baseModel": format!("org/base-{}", next(50)), "architecture": architecture},
         "stages": [{"type": "expert-prune", "keepExpertsPerLayer": next(64), "notes": notes}],
