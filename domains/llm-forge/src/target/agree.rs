@@ -71,7 +71,7 @@ impl Asked<'_> {
         let surplus = |added: &&&Value| {
             let covers = |name: &str| wanted.iter().any(|it| it == name);
             match added.as_str() {
-                Some("multimodal") => !covers("multimodal") && !(covers("vision") && covers("audio")),
+                Some("multimodal") if covers("vision") && covers("audio") => false,
                 Some(name) => !covers(name),
                 None => false,
             }
