@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use aw_store::entities::{Author, Change, EntitiesError, Expect};
+use aw_store::entities::{Author, Change, EntitiesError, Expect, Query};
 
 use crate::entities_support::{at, draft_of, id, key, of, open};
 
@@ -102,5 +102,42 @@ fn fill() {
             Ok(())
         });
         filled.unwrap();
+    }
+}
+
+#[test]
+#[ignore = "lists and searches what `fill` made, in this process, and prints what it took"]
+#[allow(clippy::print_stderr, reason = "a measurement talks to its terminal")]
+fn measure() {
+    let Some(home) = std::env::var_os("AW_STORE_FILL").map(PathBuf::from) else {
+        panic!("AW_STORE_FILL names the folder that was filled");
+    };
+    let entities = open(&home);
+    let fact = |field: &str, value: &str| (field.to_owned(), value.to_owned());
+    let query = |words: Option<&str>, facts: &[(String, String)]| Query {
+        words: words.map(str::to_owned),
+        facts: facts.to_vec(),
+        limit: 50,
+        ..Query::default()
+    };
+    let (olmoe, mit, none) = (fact("architecture", "olmoe"), fact("license", "mit"), fact("license", "none"));
+    for (what, query) in [
+        ("a filter", query(None, std::slice::from_ref(&olmoe))),
+        ("two filters", query(None, &[olmoe.clone(), mit])),
+        ("a common word", query(Some("expert"), &[])),
+        ("a rare word", query(Some("quicksilver"), &[])),
+        ("a common and a rare word, a filter", query(Some("expert quicksilver"), &[olmoe])),
+        ("two common words, a filter nothing has", query(Some("expert router"), &[none])),
+        ("two common words and one nothing has", query(Some("expert router unheard"), &[])),
+    ] {
+        let mut taken: Vec<f64> = Vec::new();
+        let mut found = 0;
+        for _ in 0..100 {
+            let start = std::time::Instant::now();
+            found = entities.list(&query).unwrap().entities.len();
+            taken.push(start.elapsed().as_secs_f64() * 1000.0);
+        }
+        taken.sort_by(f64::total_cmp);
+        eprintln!("{what:42} {found:3} found  p50 {:7.2} ms  p95 {:7.2} ms", taken[50], taken[95]);
     }
 }
