@@ -28,8 +28,10 @@ fn what_this_program_reads_and_makes_is_valid() {
 #[test]
 fn every_problem_of_every_file_is_listed_at_its_place() {
     let bench = Bench::new();
-    let recipe =
-        bench.text("recipe.yaml").replace("version: 1.2.3", "version: 1.2").replace("keepExpertsPerLayer", "keepExpertPerLayer");
+    let recipe = bench
+        .text("recipe.yaml")
+        .replace("version: 1.2.3", "version: 1.2.x")
+        .replace("keepExpertsPerLayer", "keepExpertPerLayer");
     bench.write("spoiled.yaml", &recipe);
     bench.write("broken.alloy.json", "{\"name\": \"x\",\n \"source\": }");
     let document = "{\n  \"name\": \"x\",\n  \"version\": \"1.0.0\",\n  \"source\": {\"baseModel\": \"b\", \"architecture\": \"a\"},\n  \

@@ -14,7 +14,10 @@ pub(super) fn look(document: &Document, remarks: &mut Remarks) {
     hashes(document, remarks);
     receipt(document, remarks);
     if let Some(results) = results {
-        older_schema(document, results, remarks);
+        // What has a chain was never written against that schema.
+        if document.node().get("chain").is_none() {
+            older_schema(document, results, remarks);
+        }
         devices(results, remarks);
         scores(document, results, remarks);
         corrections(document, results, remarks);
@@ -150,7 +153,9 @@ fn gigabytes(device: &str) -> Option<f64> {
 
 fn scores(document: &Document, results: &Node, remarks: &mut Remarks) {
     for (index, benchmark) in items(Some(results), "benchmarks").iter().enumerate() {
-        if headline_score(benchmark).is_none_or(|score| score.as_str().is_some()) {
+        let metrics = benchmark.get("metrics").and_then(Node::as_object);
+        let measured = metrics.into_iter().flatten().any(|metric| metric.value.as_number().is_some());
+        if headline_score(benchmark).map_or(!measured, |score| score.as_str().is_some()) {
             let message = format!("benchmark `{}` has no score", text(benchmark, "name").unwrap_or_default());
             remarks.add("no-score", format!("results.benchmarks[{index}]"), benchmark, message);
         }
