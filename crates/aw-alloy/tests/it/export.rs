@@ -350,13 +350,26 @@ fn statements_of_other_kinds_are_refused_by_name() {
 #[test]
 fn verdicts_are_bound_to_their_document() {
     let (bytes, name) = cup();
-    let verdicts = |hash: &str| Node::from_serde(&json!({"document": {"fileHash": hash}, "ships": true}));
+    let record = |hash: &str| {
+        json!({
+            "format": "alloyworks.verdicts.v1", "artifact": {"name": "cup", "fileHash": hash}, "outcome": "not-applicable",
+            "acceptance": {"outcome": "not-applicable", "criteria": []}, "gates": [],
+        })
+    };
+    let state = |record: &Value| verdicts::statement(&bytes, &name, &Node::from_serde(record));
     let own = Digest::of(&bytes).to_string();
-    let statement = verdicts::statement(&bytes, &name, &verdicts(&own)).unwrap();
+    let statement = state(&record(&own)).unwrap();
     assert_eq!(statement.subject[0].sha256(), Some(Digest::of(&bytes)));
-    assert_eq!(statement.predicate["verdicts"]["ships"], json!(true));
-    assert_eq!(verdicts::statement(&bytes, &name, &verdicts("sha256:00")).unwrap_err()[0].path, "document.fileHash");
-    assert_eq!(verdicts::statement(&bytes, &name, &Node::from(vec![])).unwrap_err()[0].code, "wrong-type");
+    assert_eq!(statement.predicate["verdicts"], record(&own));
+    assert_eq!(verdicts::of(&statement).unwrap().artifact.name, "cup");
+    assert_eq!(state(&record(&Digest::of(b"").to_string())).unwrap_err()[0].path, "artifact.fileHash");
+    assert_eq!(state(&json!([])).unwrap_err()[0].code, "wrong-type");
+    let mut other = record(&own);
+    other["format"] = json!("alloyworks.verdicts.v2");
+    assert_eq!(state(&other).unwrap_err()[0].path, "format");
+    let mut without = statement;
+    without.predicate.clear();
+    assert_eq!(verdicts::of(&without).unwrap_err()[0].path, "predicate.verdicts");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! `seal/import`: reads a signed statement of others or our own, and holds it against a folder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use aw_alloy::digest::Digest;
 use aw_alloy::export::dsse::Envelope;
 use aw_alloy::export::model_signing::Manifest;
 use aw_alloy::export::statement::Statement;
@@ -110,7 +111,16 @@ fn run(_: &Environment, parameters: Parameters, surface: &Surface<'_>) -> Result
         verdicts::PREDICATE_TYPE => false,
         other => return Err(unknown_predicate(&parameters.envelope, other)),
     };
+    let judged = if whole { None } else { Some(judged(&parameters.envelope, &statement)?) };
     let mut findings = Vec::new();
+    if judged.is_some_and(|judged| !statement.subject.iter().any(|subject| subject.sha256() == Some(judged))) {
+        findings.push(FindingView {
+            verdict: Verdict::Bad,
+            place: "verdicts".into(),
+            file: None,
+            message: "they are of another document than the statement is about".into(),
+        });
+    }
     let signers = envelope.signers(&trusted);
     match (trusted.is_empty(), signers.is_empty()) {
         (true, _) => {
@@ -153,7 +163,7 @@ fn run(_: &Environment, parameters: Parameters, surface: &Surface<'_>) -> Result
     })
 }
 
-fn read(path: &PathBuf) -> Result<(Envelope, Statement), Report> {
+fn read(path: &Path) -> Result<(Envelope, Statement), Report> {
     let refuse =
         |problems| Report::problems(ExitCode::Refused, "statement-refused", "the statement is refused for", Some(path), problems);
     let bytes = read_bounded(path, "envelope")?;
@@ -169,7 +179,14 @@ fn read(path: &PathBuf) -> Result<(Envelope, Statement), Report> {
     Ok((envelope, statement))
 }
 
-fn unknown_predicate(path: &std::path::Path, found: &str) -> Report {
+/// The document that the verdicts in a statement are of.
+fn judged(path: &Path, statement: &Statement) -> Result<Digest, Report> {
+    let refuse =
+        |problems| Report::problems(ExitCode::Refused, "statement-refused", "the statement is refused for", Some(path), problems);
+    Ok(verdicts::of(statement).map_err(refuse)?.artifact.file_hash)
+}
+
+fn unknown_predicate(path: &Path, found: &str) -> Report {
     let place = Place { file: Some(path.display().to_string()), member: Some("predicateType".into()), ..Place::default() };
     let accepted = format!("accepted are `{}` and `{}`", provenance::PREDICATE_TYPE, verdicts::PREDICATE_TYPE);
     Report::new(ExitCode::Refused, "predicate-type", format!("the claim is `{found}`, which is not read here"))
@@ -178,7 +195,7 @@ fn unknown_predicate(path: &std::path::Path, found: &str) -> Report {
 }
 
 /// The files a statement is about; a subject that is none, or has no SHA-256, cannot be checked.
-fn files(statement: &Statement, findings: &mut Vec<FindingView>) -> Vec<(TreePath, aw_alloy::digest::Digest)> {
+fn files(statement: &Statement, findings: &mut Vec<FindingView>) -> Vec<(TreePath, Digest)> {
     let mut files = Vec::with_capacity(statement.subject.len());
     for (index, subject) in statement.subject.iter().enumerate() {
         let name = subject.name.clone().unwrap_or_default();
