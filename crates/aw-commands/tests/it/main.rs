@@ -3,6 +3,7 @@
 
 mod ask;
 mod data;
+#[cfg(all(feature = "llm-forge", feature = "photo-provenance", feature = "ticketing"))]
 mod domains;
 mod glass;
 mod keys;
