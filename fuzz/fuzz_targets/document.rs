@@ -28,6 +28,6 @@ fuzz_target!(|bytes: &[u8]| {
     Document::read(&bill).expect_err("a bill of materials is no alloy document");
     let link = qr::link(&document, None);
     assert!(link.is_ascii(), "{link}");
-    let nobody = Expected { registry: None, audience: None, nonce: None, now: signing::Instant::from_unix(0, 0) };
+    let nobody = Expected { registry: None, audience: None, nonce: None, now: aw_alloy::Moment::from_unix(0, 0) };
     assert_ne!(signing::verify(document.node(), &nobody).standing, Standing::Good, "good without a registry");
 });

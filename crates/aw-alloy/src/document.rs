@@ -10,7 +10,6 @@
 pub mod aliases;
 pub mod hashes;
 pub mod members;
-mod moment;
 mod peculiarities;
 pub mod schemas;
 mod validate;
@@ -20,7 +19,6 @@ pub(crate) mod walk;
 use crate::digest::Digest;
 use crate::text::{Limits, Node, Problem, json};
 
-pub use moment::Moment;
 pub use peculiarities::peculiarities;
 pub use validate::validate;
 pub use views::{Ensemble, delta, headline_score};

@@ -22,10 +22,13 @@ pub mod coverage;
 pub mod decimal;
 pub mod digest;
 pub mod document;
-pub mod gates;
 pub mod export;
+pub mod gates;
 pub mod keys;
+mod moment;
 pub mod recipe;
 pub mod signing;
 pub mod text;
 pub mod tree;
+
+pub use moment::Moment;

@@ -11,7 +11,6 @@
 mod algorithm;
 mod attest;
 pub mod base64;
-mod instant;
 mod key;
 mod payload;
 mod registry;
@@ -19,7 +18,7 @@ mod verify;
 
 pub use algorithm::Algorithm;
 pub use attest::{Attestation, sign};
-pub use instant::Instant;
+
 pub use key::{Curve, KeyFormError, SigningKey, VerificationKey};
 pub use payload::{integrity, payload, payload_digest};
 pub use registry::{KEY_LIFE_SECONDS, KeyEntry, KeyRegistry, MergeError, Merged};

@@ -65,7 +65,9 @@ impl ExitCode {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Ok => "Done; where something was asked, the answer is yes.",
-            Self::No => "Done, and the answer is no: `verify` found something wrong, `judge` that it may not ship, `run` a result that regressed.",
+            Self::No => {
+                "Done, and the answer is no: `verify` found something wrong, `judge` that it may not ship, `run` a result that regressed."
+            }
             Self::Usage => "The command line or the parameters are wrong. Nothing was done.",
             Self::Refused => {
                 "Refused before any work: the recipe has problems, what it points to is missing or another, or it would not fit."

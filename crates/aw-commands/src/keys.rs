@@ -12,7 +12,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aw_alloy::signing::{Curve, Instant, KEY_LIFE_SECONDS, KeyEntry, KeyRegistry, Merged, SigningKey, base64};
+use aw_alloy::Moment;
+use aw_alloy::signing::{Curve, KEY_LIFE_SECONDS, KeyEntry, KeyRegistry, Merged, SigningKey, base64};
 use aw_alloy::text::Object;
 use zeroize::Zeroizing;
 
@@ -33,10 +34,10 @@ const REGISTRY_FILE_MAX: u64 = 32 << 20;
 const SECRET_TRIES: usize = 16;
 
 /// Now.
-pub(crate) fn now() -> Instant {
+pub(crate) fn now() -> Moment {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     // Milliseconds: what documents say is what is compared.
-    Instant::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_millis() * 1_000_000)
+    Moment::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_millis() * 1_000_000)
 }
 
 /// The keys of a home folder.
@@ -60,14 +61,14 @@ impl Keyring {
     }
 
     /// Everything known of keys: this home's own as of now, others' as of what was imported.
-    pub(crate) fn registry(&self, now: Instant) -> Result<KeyRegistry, KeyringError> {
+    pub(crate) fn registry(&self, now: Moment) -> Result<KeyRegistry, KeyringError> {
         let mut registry = self.read(&self.own_file())?.as_of(now);
         registry.merge(&self.read(&self.known_file())?).map_err(KeyringError::Merge)?;
         Ok(registry)
     }
 
     /// Everything known of keys, with what a registry's file says: it adds to what is known, and takes no revocation back.
-    pub(crate) fn registry_with(&self, file: &Path, now: Instant) -> Result<KeyRegistry, KeyringError> {
+    pub(crate) fn registry_with(&self, file: &Path, now: Moment) -> Result<KeyRegistry, KeyringError> {
         let theirs = read_registry(file)?.ok_or_else(|| KeyringError::disk("read", file, io::ErrorKind::NotFound.into()))?;
         let mut registry = self.registry(now)?;
         registry.merge(&theirs).map_err(KeyringError::Merge)?;
@@ -75,13 +76,13 @@ impl Keyring {
     }
 
     /// What others need to check signatures of this home's own keys.
-    pub(crate) fn own_registry(&self, now: Instant) -> Result<KeyRegistry, KeyringError> {
+    pub(crate) fn own_registry(&self, now: Moment) -> Result<KeyRegistry, KeyringError> {
         let own = self.read(&self.own_file())?;
         Ok(self.registry(now)?.only(|entry| own.get(&entry.key_id).is_some()))
     }
 
     /// This home's own keys, by name and then by when they were made.
-    pub(crate) fn keys(&self, now: Instant) -> Result<Vec<OwnKey>, KeyringError> {
+    pub(crate) fn keys(&self, now: Moment) -> Result<Vec<OwnKey>, KeyringError> {
         let registry = self.own_registry(now)?;
         let mut keys = Vec::new();
         for (name, id) in self.files()? {
@@ -94,7 +95,7 @@ impl Keyring {
     }
 
     /// Secrets that no registry entry belongs to: of a process that ended while it made a key. They never signed anything.
-    pub(crate) fn strays(&self, now: Instant) -> Result<Vec<PathBuf>, KeyringError> {
+    pub(crate) fn strays(&self, now: Moment) -> Result<Vec<PathBuf>, KeyringError> {
         let registry = self.own_registry(now)?;
         let files = self.files()?.into_iter();
         Ok(files.filter(|(_, id)| registry.get(id).is_none()).map(|(name, id)| self.secret_file(&name, &id)).collect())
@@ -107,7 +108,7 @@ impl Keyring {
         curve: Curve,
         owner: &str,
         authority: &str,
-        now: Instant,
+        now: Moment,
     ) -> Result<OwnKey, KeyringError> {
         check_name(name)?;
         let _lock = self.lock()?;
@@ -122,7 +123,7 @@ impl Keyring {
     }
 
     /// Makes the key that comes after one, and marks that one as superseded as of now. Returns both, the old one first.
-    pub(crate) fn rotate(&self, which: &str, now: Instant) -> Result<(OwnKey, OwnKey), KeyringError> {
+    pub(crate) fn rotate(&self, which: &str, now: Moment) -> Result<(OwnKey, OwnKey), KeyringError> {
         let _lock = self.lock()?;
         let old = self.find(which, now)?;
         if let Some(at) = old.entry.revoked_at {
@@ -143,7 +144,7 @@ impl Keyring {
     }
 
     /// Revokes a key, for good.
-    pub(crate) fn revoke(&self, which: &str, reason: Option<&str>, now: Instant) -> Result<OwnKey, KeyringError> {
+    pub(crate) fn revoke(&self, which: &str, reason: Option<&str>, now: Moment) -> Result<OwnKey, KeyringError> {
         let _lock = self.lock()?;
         let key = self.find(which, now)?;
         let mut registry = self.read(&self.own_file())?.as_of(now);
@@ -154,7 +155,7 @@ impl Keyring {
     }
 
     /// Takes in what a registry file says of keys. What it says of this home's own keys counts too: it can only take from them.
-    pub(crate) fn import(&self, path: &Path, now: Instant) -> Result<Merged, KeyringError> {
+    pub(crate) fn import(&self, path: &Path, now: Moment) -> Result<Merged, KeyringError> {
         let theirs = read_registry(path)?.ok_or_else(|| KeyringError::disk("read", path, io::ErrorKind::NotFound.into()))?;
         let _lock = self.lock()?;
         // Held against everything known first: nothing is taken in when one entry contradicts.
@@ -166,7 +167,7 @@ impl Keyring {
     }
 
     /// The key that goes by a name or a key id: of several of one name the one that may sign, else the newest.
-    pub(crate) fn find(&self, which: &str, now: Instant) -> Result<OwnKey, KeyringError> {
+    pub(crate) fn find(&self, which: &str, now: Moment) -> Result<OwnKey, KeyringError> {
         let keys = self.keys(now)?;
         if let Some(key) = keys.iter().find(|key| key.entry.key_id == which) {
             return Ok(key.clone());
@@ -182,7 +183,7 @@ impl Keyring {
     }
 
     /// The secret of a key that may sign now, by name or key id, and what is known of it.
-    pub(crate) fn signing_key(&self, which: &str, now: Instant) -> Result<(SigningKey, OwnKey), KeyringError> {
+    pub(crate) fn signing_key(&self, which: &str, now: Moment) -> Result<(SigningKey, OwnKey), KeyringError> {
         let own = self.find(which, now)?;
         let key_id = own.entry.key_id.clone();
         if let Some(at) = own.entry.revoked_at {
@@ -210,7 +211,7 @@ impl Keyring {
     }
 
     /// Makes a secret and puts it in its file. It counts as soon as the registry has its entry, and not before.
-    fn make(&self, name: &str, curve: Curve, owner: &str, authority: &str, now: Instant) -> Result<KeyEntry, KeyringError> {
+    fn make(&self, name: &str, curve: Curve, owner: &str, authority: &str, now: Moment) -> Result<KeyEntry, KeyringError> {
         let key = random_key(curve)?;
         let public = key.public();
         let key_id = public.id();

@@ -33,6 +33,8 @@ mod size;
 pub mod variables;
 pub mod words;
 
+pub use aw_alloy::coverage::{Coverage, Element, State as CoverageState};
+pub use aw_alloy::gates::{GateVerdict, Outcome as GateOutcome, Rule, Verdicts};
 pub use commands::data_delete::DeleteResult;
 pub use commands::data_fork::ForkResult;
 pub use commands::data_get::GetResult;
@@ -42,8 +44,6 @@ pub use commands::data_list::ListResult;
 pub use commands::data_resolve::ResolveResult;
 pub use commands::data_support::{EntityView, EntryView};
 pub use commands::data_upsert::UpsertResult;
-pub use aw_alloy::coverage::{Coverage, Element, State as CoverageState};
-pub use aw_alloy::gates::{GateVerdict, Outcome as GateOutcome, Rule, Verdicts};
 pub use commands::doctor::{Check, CheckState, DoctorResult, DomainView, StageTypeView};
 pub use commands::gc::{GcResult, KeptView, Removed};
 pub use commands::judge::JudgeResult;

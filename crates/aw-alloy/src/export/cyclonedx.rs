@@ -48,7 +48,7 @@ fn items<'a>(node: &'a Node, path: &str) -> &'a [Node] {
 /// When it was made, where that is told in the one spelling the format takes.
 fn timestamp(root: &Node) -> Option<String> {
     let told = text(root, "forgedAt").or_else(|| text(root, "results.completedAt")).or_else(|| text(root, "receipt.issuedAt"))?;
-    crate::signing::Instant::read(told).map(|instant| instant.to_string())
+    crate::Moment::read(told).map(|moment| moment.to_string())
 }
 
 fn tools(root: &Node) -> Option<Value> {

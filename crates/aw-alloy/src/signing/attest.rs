@@ -2,7 +2,8 @@
 
 use super::payload::payload_digest;
 use super::verify::read_nonce;
-use super::{Instant, SigningKey, base64};
+use super::{SigningKey, base64};
+use crate::Moment;
 use crate::artifact::pipeline_hash;
 use crate::text::{Node, Object, Problem, Value};
 
@@ -15,7 +16,7 @@ pub struct Attestation<'a> {
     /// The key.
     pub key: &'a SigningKey,
     /// When: `attestedAt`.
-    pub at: Instant,
+    pub at: Moment,
     /// What the verifier issued, base64url of at least 16 bytes.
     pub nonce: Option<&'a str>,
     /// The verifier's origin URI, to the letter.

@@ -1,6 +1,7 @@
 //! Whose a key is, and whether it still counts.
 
-use super::{Algorithm, Instant, VerificationKey};
+use super::{Algorithm, VerificationKey};
+use crate::Moment;
 use crate::text::{Limits, Node, Object, Problem, Value, json};
 
 /// How long a key lasts: 90 days.
@@ -22,7 +23,7 @@ const OPTIONAL: [&str; 3] = ["supersededAt", "revocationReason", "asOf"];
 /// What a registry says of one key.
 ///
 /// # Source
-/// The alloy format, section 8: key registry entry; `supersededAt` is the instant that section asks for.
+/// The alloy format, section 8: key registry entry; `supersededAt` is the moment that section asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyEntry {
     /// Name of the key; one entry a name.
@@ -34,21 +35,21 @@ pub struct KeyEntry {
     /// Whose it is.
     pub owner: String,
     /// From when it counts.
-    pub registered_at: Instant,
+    pub registered_at: Moment,
     /// Until when it counts.
-    pub expires_at: Instant,
+    pub expires_at: Moment,
     /// When it was revoked. A revoked key never counts again, whenever it signed.
-    pub revoked_at: Option<Instant>,
+    pub revoked_at: Option<Moment>,
     /// The key that came after it.
     pub superseded_by: Option<String>,
     /// When that one came.
-    pub superseded_at: Option<Instant>,
+    pub superseded_at: Option<Moment>,
     /// Who says all this.
     pub registration_authority: String,
     /// Why it was revoked.
     pub revocation_reason: Option<String>,
-    /// As of when all this is known; the registry's own instant where the entry has none.
-    pub as_of: Option<Instant>,
+    /// As of when all this is known; the registry's own moment where the entry has none.
+    pub as_of: Option<Moment>,
     /// Members this program does not know, kept.
     pub more: Object,
 }
@@ -60,7 +61,7 @@ impl KeyEntry {
     }
 
     /// Whether the key may sign at that moment.
-    pub fn may_sign(&self, at: Instant) -> bool {
+    pub fn may_sign(&self, at: Moment) -> bool {
         self.revoked_at.is_none() && self.superseded_by.is_none() && (self.registered_at..=self.expires_at).contains(&at)
     }
 
@@ -80,14 +81,14 @@ impl KeyEntry {
             key_id: reader.text("keyId").unwrap_or_default(),
             public_key: reader.text("publicKey").unwrap_or_default(),
             owner: reader.text("owner").unwrap_or_default(),
-            registered_at: reader.instant("registeredAt").unwrap_or(Instant::from_unix(0, 0)),
-            expires_at: reader.instant("expiresAt").unwrap_or(Instant::from_unix(i64::MAX, 0)),
-            revoked_at: reader.instant("revokedAt"),
+            registered_at: reader.moment("registeredAt").unwrap_or(Moment::from_unix(0, 0)),
+            expires_at: reader.moment("expiresAt").unwrap_or(Moment::from_unix(i64::MAX, 0)),
+            revoked_at: reader.moment("revokedAt"),
             superseded_by: reader.text("supersededBy"),
-            superseded_at: reader.instant("supersededAt"),
+            superseded_at: reader.moment("supersededAt"),
             registration_authority: reader.text("registrationAuthority").unwrap_or_default(),
             revocation_reason: reader.text("revocationReason"),
-            as_of: reader.instant("asOf"),
+            as_of: reader.moment("asOf"),
             more: object.iter().filter(|it| !known(&it.name)).map(|it| (it.name.clone(), it.value.clone())).collect(),
             algorithm,
         };
@@ -109,14 +110,14 @@ impl KeyEntry {
     fn node(&self) -> Node {
         let mut object = Object::new();
         let optional = |text: Option<String>| text.map_or_else(Node::null, Node::from);
-        let instant = |at: Option<Instant>| optional(at.map(|at| at.to_string()));
+        let moment = |at: Option<Moment>| optional(at.map(|at| at.to_string()));
         object.insert("keyId", self.key_id.as_str());
         object.insert("algorithm", self.algorithm.name());
         object.insert("publicKey", self.public_key.as_str());
         object.insert("owner", self.owner.as_str());
         object.insert("registeredAt", self.registered_at.to_string());
         object.insert("expiresAt", self.expires_at.to_string());
-        object.insert("revokedAt", instant(self.revoked_at));
+        object.insert("revokedAt", moment(self.revoked_at));
         object.insert("supersededBy", optional(self.superseded_by.clone()));
         object.insert("registrationAuthority", self.registration_authority.as_str());
         let optionals = [
@@ -174,20 +175,20 @@ impl Reader<'_> {
         member.as_str().map(str::to_owned)
     }
 
-    fn instant(&mut self, name: &str) -> Option<Instant> {
+    fn moment(&mut self, name: &str) -> Option<Moment> {
         let text = self.text(name)?;
-        let instant = Instant::read(&text);
-        if instant.is_none() {
-            self.problem("instant", name, "expected an instant such as `2026-05-03T03:09:37Z`".into());
+        let moment = Moment::read(&text);
+        if moment.is_none() {
+            self.problem("moment", name, "expected a moment such as `2026-05-03T03:09:37Z`".into());
         }
-        instant
+        moment
     }
 }
 
 /// Keys and what became of them. Entries are added and marked, never taken away.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KeyRegistry {
-    as_of: Option<Instant>,
+    as_of: Option<Moment>,
     entries: Vec<KeyEntry>,
 }
 
@@ -215,7 +216,7 @@ pub enum MergeError {
         /// The key.
         key_id: String,
         /// When.
-        at: Instant,
+        at: Moment,
     },
     /// Another key came after it already.
     #[error("key {key_id} was superseded by key {by} already")]
@@ -242,7 +243,7 @@ impl KeyRegistry {
     /// Reads a registry: `{"asOf": …, "keys": […]}`.
     ///
     /// # Errors
-    /// Every [`Problem`] with its place: a member that is missing or of another kind, an instant that is none, a key id that occurs twice.
+    /// Every [`Problem`] with its place: a member that is missing or of another kind, a moment that is none, a key id that occurs twice.
     pub fn read(bytes: &[u8]) -> Result<Self, Vec<Problem>> {
         let node = json::parse(bytes, &Limits::DOCUMENT).map_err(|error| vec![Problem::from(error)])?;
         let mut problems = Vec::new();
@@ -258,7 +259,7 @@ impl KeyRegistry {
         // Without it nobody could tell what the file may not know yet.
         reader.required("asOf");
         reader.not_null("asOf");
-        let as_of = reader.instant("asOf");
+        let as_of = reader.moment("asOf");
         let keys = object.get("keys").and_then(Node::as_array);
         if keys.is_none() {
             problems.push(Problem::new("missing-field", "keys", "`keys`, a list, is missing").at(node.at));
@@ -280,7 +281,7 @@ impl KeyRegistry {
 
     /// The same registry as of that moment. Entries that say as of when they are keep that.
     #[must_use]
-    pub fn as_of(mut self, now: Instant) -> Self {
+    pub fn as_of(mut self, now: Moment) -> Self {
         self.as_of = Some(now);
         self
     }
@@ -318,7 +319,7 @@ impl KeyRegistry {
     }
 
     /// As of when an entry is known.
-    pub fn known_as_of(&self, entry: &KeyEntry) -> Option<Instant> {
+    pub fn known_as_of(&self, entry: &KeyEntry) -> Option<Moment> {
         entry.as_of.or(self.as_of)
     }
 
@@ -338,7 +339,7 @@ impl KeyRegistry {
     ///
     /// # Errors
     /// [`MergeError`] when there is no such key, or it is revoked already.
-    pub fn revoke(&mut self, key_id: &str, at: Instant, reason: Option<&str>) -> Result<(), MergeError> {
+    pub fn revoke(&mut self, key_id: &str, at: Moment, reason: Option<&str>) -> Result<(), MergeError> {
         let entry = self.live(key_id)?;
         entry.revoked_at = Some(at);
         entry.revocation_reason = reason.map(str::to_owned);
@@ -349,7 +350,7 @@ impl KeyRegistry {
     ///
     /// # Errors
     /// [`MergeError`] when there is no such key, or it is revoked or superseded already.
-    pub fn supersede(&mut self, key_id: &str, by: &str, at: Instant) -> Result<(), MergeError> {
+    pub fn supersede(&mut self, key_id: &str, by: &str, at: Moment) -> Result<(), MergeError> {
         let entry = self.live(key_id)?;
         if let Some(by) = &entry.superseded_by {
             return Err(MergeError::Superseded { key_id: key_id.into(), by: by.clone() });
@@ -395,7 +396,7 @@ impl KeyRegistry {
     }
 }
 
-fn grow(mine: &mut KeyEntry, theirs: &KeyEntry, as_of: Option<Instant>) -> Result<(), MergeError> {
+fn grow(mine: &mut KeyEntry, theirs: &KeyEntry, as_of: Option<Moment>) -> Result<(), MergeError> {
     let conflict = |member| Err(MergeError::Conflict { key_id: theirs.key_id.clone(), member });
     let same_key = match (mine.key(), theirs.key()) {
         (None, None) => mine.public_key == theirs.public_key,
@@ -433,7 +434,7 @@ fn grow(mine: &mut KeyEntry, theirs: &KeyEntry, as_of: Option<Instant>) -> Resul
     Ok(())
 }
 
-fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+fn earlier(a: Option<Moment>, b: Option<Moment>) -> Option<Moment> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),

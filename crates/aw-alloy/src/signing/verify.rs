@@ -3,7 +3,8 @@
 use subtle::ConstantTimeEq as _;
 
 use super::payload::{integrity, payload_digest};
-use super::{Algorithm, Instant, KeyEntry, KeyRegistry, VerificationKey, base64};
+use super::{Algorithm, KeyEntry, KeyRegistry, VerificationKey, base64};
+use crate::Moment;
 use crate::artifact::{Finding, Severity, pipeline_hash};
 use crate::text::{Node, Object, Problem};
 
@@ -28,7 +29,7 @@ pub struct Expected<'a> {
     /// The bytes the verifier issued, compared in constant time.
     pub nonce: Option<&'a [u8]>,
     /// The verifier's time.
-    pub now: Instant,
+    pub now: Moment,
 }
 
 /// What a signature turned out to be.
@@ -259,13 +260,13 @@ impl Check<'_> {
     }
 
     /// Whether the key counted when the signature was made: revoked, superseded, outside its time, in this order.
-    fn counts(&mut self, entry: &KeyEntry, as_of: Option<Instant>) {
+    fn counts(&mut self, entry: &KeyEntry, as_of: Option<Moment>) {
         let id = &entry.key_id;
         if let Some(at) = entry.revoked_at {
             let reason = entry.revocation_reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
             return self.bad(format!("key {id} was revoked at {at}{reason}: nothing it signed counts, whenever it did"));
         }
-        let attested_at = self.it.attested_at.as_deref().and_then(Instant::read);
+        let attested_at = self.it.attested_at.as_deref().and_then(Moment::read);
         if let Some(by) = &entry.superseded_by {
             match (entry.superseded_at, attested_at) {
                 (None, _) => return self.unknown(format!("key {id} was superseded by {by}, and the registry does not say when")),
@@ -281,7 +282,7 @@ impl Check<'_> {
             }
         }
         let Some(attested) = attested_at else {
-            return self.unknown("`attestedAt` is no instant: whether the key counted then cannot be told");
+            return self.unknown("`attestedAt` is no moment: whether the key counted then cannot be told");
         };
         if attested < entry.registered_at || attested > entry.expires_at {
             let (from, to) = (entry.registered_at, entry.expires_at);

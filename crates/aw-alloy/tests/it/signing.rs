@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
+use aw_alloy::Moment;
 use aw_alloy::artifact::Severity;
 use aw_alloy::keys::SecretKey;
 use aw_alloy::signing::{
-    Algorithm, Attestation, Curve, Expected, Instant, KeyRegistry, SigningKey, Standing, VerificationKey, base64, payload,
-    payload_digest, sign, verify,
+    Algorithm, Attestation, Curve, Expected, KeyRegistry, SigningKey, Standing, VerificationKey, base64, payload, payload_digest,
+    sign, verify,
 };
 use aw_alloy::text::{Limits, Node, canonical, json as json_text};
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ use crate::cups;
 struct Cases {
     all: Value,
     registry: KeyRegistry,
-    now: Instant,
+    now: Moment,
 }
 
 impl Cases {
@@ -28,7 +29,7 @@ impl Cases {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spec/vectors/signature/cases.json");
         let all: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let registry = KeyRegistry::read(&serde_json::to_vec(&all["registry"]).unwrap()).unwrap();
-        let now = Instant::read(all["now"].as_str().unwrap()).unwrap();
+        let now = Moment::read(all["now"].as_str().unwrap()).unwrap();
         Self { all, registry, now }
     }
 

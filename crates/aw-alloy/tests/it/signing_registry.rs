@@ -1,8 +1,9 @@
 //! Keys in time: registered, rotated, revoked, expired; and what a registry takes in.
 
+use aw_alloy::Moment;
 use aw_alloy::signing::{
-    Algorithm, Attestation, Checked, Curve, Expected, Instant, KEY_LIFE_SECONDS, KeyEntry, KeyRegistry, MergeError, SigningKey,
-    Standing, base64, sign, verify,
+    Algorithm, Attestation, Checked, Curve, Expected, KEY_LIFE_SECONDS, KeyEntry, KeyRegistry, MergeError, SigningKey, Standing,
+    base64, sign, verify,
 };
 use aw_alloy::text::{Node, Object};
 use serde_json::{Value, json};
@@ -10,15 +11,15 @@ use serde_json::{Value, json};
 const DAY: i64 = 86_400;
 
 /// Day `days` of the story, which begins on 2026-01-01.
-fn day(days: i64) -> Instant {
-    Instant::read("2026-01-01T00:00:00Z").unwrap().after(days * DAY)
+fn day(days: i64) -> Moment {
+    Moment::read("2026-01-01T00:00:00Z").unwrap().after(days * DAY)
 }
 
 fn key(secret: u8) -> SigningKey {
     SigningKey::from_secret(Curve::P256, &[secret; 32]).unwrap()
 }
 
-fn entry(key: &SigningKey, from: Instant) -> KeyEntry {
+fn entry(key: &SigningKey, from: Moment) -> KeyEntry {
     KeyEntry {
         key_id: key.public().id(),
         algorithm: Algorithm::Es256,
@@ -42,13 +43,13 @@ fn registry(keys: &[&SigningKey]) -> KeyRegistry {
     registry
 }
 
-fn signed(key: &SigningKey, at: Instant) -> Node {
+fn signed(key: &SigningKey, at: Moment) -> Node {
     let mut document = Node::from_serde(&json!({"name": "cup", "source": {"baseModel": "clay"}, "stages": [{"type": "fire"}]}));
     sign(&mut document, &Attestation { key, at, nonce: None, audience: None }).unwrap();
     document
 }
 
-fn check(document: &Node, registry: &KeyRegistry, now: Instant) -> Checked {
+fn check(document: &Node, registry: &KeyRegistry, now: Moment) -> Checked {
     verify(document, &Expected { registry: Some(registry), audience: None, nonce: None, now })
 }
 
@@ -82,9 +83,9 @@ fn a_superseded_key_counts_for_what_it_signed_before() {
     let (old, new) = (key(1), key(2));
     let mut registry = registry(&[&old, &new]).as_of(day(50));
     registry.supersede(&old.public().id(), &new.public().id(), day(30)).unwrap();
-    let standing = |key: &SigningKey, at: Instant| check(&signed(key, at), &registry, day(50)).standing;
+    let standing = |key: &SigningKey, at: Moment| check(&signed(key, at), &registry, day(50)).standing;
     assert_eq!(standing(&old, day(29)), Standing::Good);
-    assert_eq!(standing(&old, Instant::read("2026-01-30T23:59:59.999Z").unwrap()), Standing::Good);
+    assert_eq!(standing(&old, Moment::read("2026-01-30T23:59:59.999Z").unwrap()), Standing::Good);
     assert_eq!(standing(&old, day(30)), Standing::Bad);
     assert_eq!(standing(&old, day(31)), Standing::Bad);
     assert_eq!(standing(&new, day(31)), Standing::Good);
@@ -105,7 +106,7 @@ fn a_superseded_key_counts_for_what_it_signed_before() {
 #[test]
 fn a_key_counts_in_its_time() {
     let key = key(1);
-    let standing = |attested: Instant, as_of: Option<Instant>, now: Instant| {
+    let standing = |attested: Moment, as_of: Option<Moment>, now: Moment| {
         let registry = registry(&[&key]);
         let registry = as_of.into_iter().fold(registry, KeyRegistry::as_of);
         check(&signed(&key, attested), &registry, now).standing

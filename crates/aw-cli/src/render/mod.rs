@@ -1,9 +1,9 @@
 //! How results and reports look to people. A result that has no page of its own is written as JSON, never left out.
 
 mod artifact;
-mod key;
 mod data;
 mod judge;
+mod key;
 mod node;
 mod plan;
 mod recipe;

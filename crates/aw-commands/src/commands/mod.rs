@@ -36,7 +36,35 @@ pub mod verify;
 
 /// Every command, in the order people meet them.
 pub fn registry() -> Vec<Command> {
-    vec![plan::command(), run::command(), validate::command(), judge::command(), verify::command(), show::command(), data_upsert::command(), data_get::command(), data_list::command(), data_delete::command(), data_history::command(), data_fork::command(), data_import::command(), data_resolve::command(), key_create::command(), key_list::command(), key_show::command(), key_rotate::command(), key_revoke::command(), key_registry::command(), key_import::command(), seal_sign::command(), seal_check::command(), seal_export::command(), seal_import::command(), gc::command(), doctor::command()]
+    vec![
+        plan::command(),
+        run::command(),
+        validate::command(),
+        judge::command(),
+        verify::command(),
+        show::command(),
+        data_upsert::command(),
+        data_get::command(),
+        data_list::command(),
+        data_delete::command(),
+        data_history::command(),
+        data_fork::command(),
+        data_import::command(),
+        data_resolve::command(),
+        key_create::command(),
+        key_list::command(),
+        key_show::command(),
+        key_rotate::command(),
+        key_revoke::command(),
+        key_registry::command(),
+        key_import::command(),
+        seal_sign::command(),
+        seal_check::command(),
+        seal_export::command(),
+        seal_import::command(),
+        gc::command(),
+        doctor::command(),
+    ]
 }
 
 #[cfg(test)]

@@ -146,7 +146,8 @@ fn run(environment: &Environment, parameters: Parameters, surface: &Surface<'_>)
     };
     let run = aw_foundry::run(prepared.foundry(environment), &plan, &options)?;
     super::data_import::record(environment, &plan.recipe, &parameters.recipe, &run.artifact, &key).map_err(|report| {
-        let hint = format!("the artifact is whole, in `{}`; once that is put right, the same run records it", run.folder.display());
+        let hint =
+            format!("the artifact is whole, in `{}`; once that is put right, the same run records it", run.folder.display());
         Report { exit_code: ExitCode::Environment, ..report }.hint(hint)
     })?;
     Ok(RunResult::of(&run, &key, root.version.clone(), started.elapsed().as_secs_f64()))

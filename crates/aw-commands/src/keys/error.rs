@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use aw_alloy::signing::{Instant, MergeError};
+use aw_alloy::Moment;
+use aw_alloy::signing::MergeError;
 use aw_alloy::text::Problem;
 
 use crate::exit::ExitCode;
@@ -42,13 +43,13 @@ pub(crate) enum KeyringError {
     Unknown { which: String, names: Vec<String> },
     /// It was revoked.
     #[error("key {key_id} was revoked at {at}, for good")]
-    Revoked { key_id: String, at: Instant },
+    Revoked { key_id: String, at: Moment },
     /// Another one came after it.
     #[error("key {key_id} was superseded by key {by}")]
     Superseded { key_id: String, by: String },
     /// It counts no more, or not yet.
     #[error("key {key_id} counts from {from} to {to}")]
-    OutsideItsTime { name: String, key_id: String, from: Instant, to: Instant },
+    OutsideItsTime { name: String, key_id: String, from: Moment, to: Moment },
     /// There is no randomness to make one from.
     #[error("the operating system gives no randomness for a key: {0}")]
     Randomness(getrandom::Error),

@@ -12,8 +12,8 @@ use crate::report::Report;
 
 const DAY: i64 = 86_400;
 
-fn day(days: i64) -> Instant {
-    Instant::read("2026-01-01T00:00:00Z").unwrap().after(days * DAY)
+fn day(days: i64) -> Moment {
+    Moment::read("2026-01-01T00:00:00Z").unwrap().after(days * DAY)
 }
 
 struct Home {
@@ -27,18 +27,18 @@ fn home() -> Home {
 }
 
 impl Home {
-    fn create(&self, name: &str, at: Instant) -> Result<OwnKey, KeyringError> {
+    fn create(&self, name: &str, at: Moment) -> Result<OwnKey, KeyringError> {
         self.keys.create(name, Curve::P256, "tests", "tests", at)
     }
 
-    fn sign(&self, name: &str, at: Instant) -> Node {
+    fn sign(&self, name: &str, at: Moment) -> Node {
         let (key, _) = self.keys.signing_key(name, at).unwrap();
         let mut document = Node::from_serde(&json!({"name": "cup", "source": {}, "stages": []}));
         sign(&mut document, &Attestation { key: &key, at, nonce: None, audience: None }).unwrap();
         document
     }
 
-    fn standing(&self, document: &Node, now: Instant) -> Standing {
+    fn standing(&self, document: &Node, now: Moment) -> Standing {
         let registry = self.keys.registry(now).unwrap();
         verify(document, &Expected { registry: Some(&registry), audience: None, nonce: None, now }).standing
     }
@@ -175,7 +175,7 @@ fn registries_travel_and_only_grow() {
     let (ours, theirs) = (home(), home());
     theirs.create("release", day(0)).unwrap();
     let document = theirs.sign("release", day(1));
-    let export = |at: Instant| {
+    let export = |at: Moment| {
         let path = theirs.folder.path().join(format!("export-{at}.json"));
         fs::write(&path, theirs.keys.own_registry(at).unwrap().to_text()).unwrap();
         path

@@ -1,6 +1,7 @@
 //! How keys look to whoever asks.
 
-use aw_alloy::signing::{Instant, KeyEntry, VerificationKey};
+use aw_alloy::Moment;
+use aw_alloy::signing::{KeyEntry, VerificationKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +70,7 @@ pub enum KeyState {
 }
 
 impl KeyState {
-    fn of(entry: &KeyEntry, now: Instant) -> Self {
+    fn of(entry: &KeyEntry, now: Moment) -> Self {
         match entry {
             KeyEntry { revoked_at: Some(_), .. } => Self::Revoked,
             KeyEntry { superseded_by: Some(_), .. } => Self::Superseded,
@@ -82,8 +83,8 @@ impl KeyState {
 
 impl KeyView {
     /// A registered key; `name` for one of this home's own.
-    pub(crate) fn of(entry: &KeyEntry, name: Option<&str>, now: Instant) -> Self {
-        let text = |at: Option<Instant>| at.map(|at| at.to_string());
+    pub(crate) fn of(entry: &KeyEntry, name: Option<&str>, now: Moment) -> Self {
+        let text = |at: Option<Moment>| at.map(|at| at.to_string());
         Self {
             name: name.map(str::to_owned),
             key_id: entry.key_id.clone(),

@@ -161,11 +161,11 @@ fn scores(document: &Document, results: &Node, remarks: &mut Remarks) {
         }
     }
     let source = document.node().get("source").and_then(|source| source.get("activeParamsB")).and_then(Node::as_number);
-    if let (Some(source), Some(node)) = (source, results.get("activeParamsB").filter(|node| node.as_number().is_some())) {
-        if node.as_number() != Some(source) {
-            let message = format!("`source.activeParamsB` says {source}; both are kept");
-            remarks.add("active-params-differ", "results.activeParamsB", node, message);
-        }
+    if let (Some(source), Some(node)) = (source, results.get("activeParamsB").filter(|node| node.as_number().is_some()))
+        && node.as_number() != Some(source)
+    {
+        let message = format!("`source.activeParamsB` says {source}; both are kept");
+        remarks.add("active-params-differ", "results.activeParamsB", node, message);
     }
     let version = results.get("integrity").and_then(|integrity| integrity.get("code")).and_then(|code| code.get("version"));
     if let Some(version) = version.filter(|version| version.as_str().is_some_and(|text| text.split('.').any(|part| part == "x")))

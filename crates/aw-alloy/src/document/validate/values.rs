@@ -1,8 +1,8 @@
 //! Texts with a form of their own, wherever they stand: hashes, times, paths.
 
 use super::super::hashes::{HashText, classify, samples_path};
-use super::super::moment::Moment;
 use super::super::walk::{Step, Steps, name, path, walk};
+use crate::Moment;
 use crate::recipe::check::PROBLEMS_MAX;
 use crate::text::{Node, Problem};
 
@@ -103,7 +103,7 @@ fn hash(steps: &Steps<'_>, text: &str) -> Option<Problem> {
 
 fn time(steps: &Steps<'_>, text: &str) -> Option<Problem> {
     let dates = name(steps).is_some_and(|name| DATES.contains(&name));
-    if !dates && !is_time(steps) || Moment::parse(text).is_some() || dates && Moment::parse_date(text).is_some() {
+    if !dates && !is_time(steps) || Moment::read(text).is_some() || dates && Moment::read_date(text).is_some() {
         return None;
     }
     let shown: String = text.chars().take(80).collect();
