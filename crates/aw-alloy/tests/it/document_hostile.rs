@@ -32,7 +32,7 @@ fn look(document: &Value) -> usize {
         headline_score(result);
         delta(result);
     }
-    (document.ensemble(), document.integrity(), document.architecture());
+    let _ = (document.ensemble(), document.integrity(), document.architecture());
     problems.len()
 }
 

@@ -99,7 +99,7 @@ fn published_bundles_are_judged_right() {
     // A key that is not the one named.
     let other = [key(Curve::P384).public()];
     assert!(matches!(read("valid/key.bundle.json").unwrap().check_key(&other), SignatureState::Bad(_)));
-    println!("conformance/oms: {} of {} bundles judged right", 3 + expected.len(), 3 + expected.len());
+    eprintln!("conformance/oms: {} of {} bundles judged right", 3 + expected.len(), 3 + expected.len());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Behaviour of the document library, one module per behaviour.
-#![allow(clippy::unwrap_used, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests say what they skip and panic when something is off")]
+#![allow(clippy::type_complexity, reason = "tables of cases stand where they are used")]
 
 mod acceptance;
 mod canonical;

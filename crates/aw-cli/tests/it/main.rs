@@ -1,5 +1,6 @@
 //! Runs the real program: what people and scripts meet.
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stderr, reason = "tests say what they skip")]
 
 mod documents;
 mod forge;

@@ -68,9 +68,12 @@ fn official_verifies(python: &Path, bench: &Bench, folder: &str, signature: &str
     official(python, bench, &["verify", "key", folder, "--signature", signature, "--public_key", "key.pub.pem"])
 }
 
+/// What is done to a folder, by its name.
+type Change = (String, Box<dyn Fn(&Path)>);
+
 /// Every way to change a folder that a seal has to notice.
-fn changes(folder: &Path) -> Vec<(String, Box<dyn Fn(&Path)>)> {
-    let mut all: Vec<(String, Box<dyn Fn(&Path)>)> = Vec::new();
+fn changes(folder: &Path) -> Vec<Change> {
+    let mut all: Vec<Change> = Vec::new();
     for name in aw_testkit::files(folder).into_keys().filter(|name| name != ".gitattributes" && !name.ends_with(".sig")) {
         let of = |what: &str| format!("{what} {name}");
         let path = name.clone();
