@@ -29,9 +29,11 @@ pub fn crate_docs(repository: &Repository) -> Vec<String> {
     repository.members().filter_map(wrong).collect()
 }
 
-/// No written file passes [`LINES_MAX`].
+/// No written file passes [`LINES_MAX`]. The reference is made by the program, not written.
 pub fn file_lengths(repository: &Repository) -> Vec<String> {
-    let written = repository.texts().filter(|(path, _)| WRITTEN.iter().any(|end| path.ends_with(end)));
+    let written = repository
+        .texts()
+        .filter(|(path, _)| WRITTEN.iter().any(|end| path.ends_with(end)) && !path.starts_with("docs/reference/"));
     let long = written.filter(|(_, text)| text.lines().count() > LINES_MAX);
     long.map(|(path, text)| format!("{path}: {} lines, at most {LINES_MAX}; split it by reason to change", text.lines().count()))
         .collect()

@@ -89,10 +89,10 @@ mod tests {
 
     #[test]
     fn published_digests_of_abc() {
-        // FIPS 180-4; RFC 7693 appendix A; BLAKE3's own b3sum.
+        // FIPS 180-4; what Python's hashlib says; BLAKE3's own b3sum.
         let expected = [
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-            "ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d17d87c5392aab792dc252d5de4533cc9518d38aa8dbc4925ab92386edd4009923",
+            "ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d17d87c5392aab792dc252d5de4533cc9518d38aa8dbf1925ab92386edd4009923",
             "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85",
         ];
         for (kind, expected) in HashKind::ALL.into_iter().zip(expected) {
