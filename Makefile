@@ -16,10 +16,11 @@ setup:  ## install what a fresh machine lacks
 build: setup  ## build the program
 	$(CARGO) build --release --locked --package aw-cli
 
-demo: build  ## compact a real mixture-of-experts model and verify the proof
+demo: build  ## compact a real mixture-of-experts model, verify the proof, judge whether it may ship
 	$(CARGO) xtask corpora
 	$(ALLOYWORKS) run recipes/tiny-moe/compact.yaml --home $(DEMO)/home --out $(DEMO)/artifact
 	$(ALLOYWORKS) verify $(DEMO)/artifact
+	$(ALLOYWORKS) judge $(DEMO)/artifact --corpora recipes/tiny-moe
 
 test: setup  ## format, lints, documentation, tests and repository rules
 	$(CARGO) xtask check

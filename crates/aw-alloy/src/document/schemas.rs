@@ -9,7 +9,17 @@ use crate::recipe::RecipeRoot;
 
 /// Every schema of the universal members, by the file's name below `spec/schema/`.
 pub fn all() -> Vec<(&'static str, Value)> {
-    vec![("document.schema.json", document().clone()), ("recipe.schema.json", recipe().clone())]
+    vec![("document.schema.json", document().clone()), ("recipe.schema.json", authored())]
+}
+
+/// A recipe as people write it: the stages may be left out where a target says what to derive them from.
+fn authored() -> Value {
+    let mut schema = recipe().clone();
+    if let Some(required) = schema["required"].as_array_mut() {
+        required.retain(|name| name != "stages");
+    }
+    schema["anyOf"] = json!([{"required": ["stages"]}, {"required": ["target"]}]);
+    schema
 }
 
 /// The universal members of any document. Unknown members are legal at every level.
@@ -18,7 +28,7 @@ pub fn document() -> &'static Value {
     &SCHEMA
 }
 
-/// The universal members of a recipe that is to be run. Below the root, unknown members are refused; which further members the
+/// The universal members of a recipe that is to be run, its stages derived where it had none. Below the root, unknown members are refused; which further members the
 /// root may have is up to the domains.
 pub fn recipe() -> &'static Value {
     static SCHEMA: LazyLock<Value> = LazyLock::new(|| {

@@ -40,6 +40,18 @@ fn every_reference_leads_somewhere_and_every_member_is_described() {
 }
 
 #[test]
+fn a_recipe_has_stages_or_a_target_to_derive_them_from() {
+    let (_, schema) = schemas::all().into_iter().find(|(name, _)| *name == "recipe.schema.json").unwrap();
+    let schema = Schema::compile(&schema).unwrap();
+    let fits = |more: &str| {
+        let text = format!(r#"{{"name": "a", "version": "1.0.0", "source": {{"baseModel": "b", "architecture": "c"}}{more}}}"#);
+        schema.check(&json::parse(text.as_bytes(), &Limits::DOCUMENT).unwrap(), "").is_empty()
+    };
+    assert!(fits(r#", "stages": [{"type": "eval"}]"#) && fits(r#", "target": {"experts": 48}"#));
+    assert!(!fits(""));
+}
+
+#[test]
 fn published_documents_fit_the_committed_schema() {
     let Some(folder) = shared("alloys") else { return };
     let schema = Schema::compile(schemas::document()).unwrap();
