@@ -5,13 +5,16 @@ CARGO ?= cargo
 ALLOYWORKS = target/release/alloyworks
 DEMO = target/demo
 
-.PHONY: help setup build demo test parity bench fuzz clean
+.PHONY: help setup llama-cpp build demo test parity bench fuzz clean
 
 help:  ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup:  ## install what a fresh machine lacks
 	@./.ci/setup
+
+llama-cpp: setup  ## build the llama.cpp programs that tests and measurements run beside ours
+	@./.ci/llama-cpp || echo "tests against llama.cpp are skipped: it cannot be built" >&2
 
 build: setup  ## build the program
 	$(CARGO) build --release --locked --package aw-cli
@@ -22,7 +25,7 @@ demo: build  ## compact a real mixture-of-experts model, verify the proof, judge
 	$(ALLOYWORKS) verify $(DEMO)/artifact
 	$(ALLOYWORKS) judge $(DEMO)/artifact --corpora recipes/tiny-moe
 
-test: setup  ## format, lints, documentation, tests and repository rules
+test: llama-cpp  ## format, lints, documentation, tests and repository rules
 	$(CARGO) xtask check
 
 parity:  ## compare with transformers: goldens made anew, and shapes they do not have (says what to install)
