@@ -12,12 +12,22 @@ const DEFAULT: &[&str] = &["llm-forge"];
 fn domains() -> Vec<Arc<dyn Domain>> {
     vec![
         #[cfg(feature = "llm-forge")]
-        Arc::new(llm_forge::LlmForge),
+        Arc::new(llm_forge::LlmForge::new(tools())),
         #[cfg(feature = "photo-provenance")]
         Arc::new(photo_provenance::PhotoProvenance),
         #[cfg(feature = "ticketing")]
         Arc::new(ticketing::Ticketing),
     ]
+}
+
+/// Where the language-model forge finds the programs of others.
+#[cfg(feature = "llm-forge")]
+fn tools() -> llm_forge::tools::Tools {
+    use crate::variables;
+    let path = variables::PATH.value().map(|folders| std::env::split_paths(&folders).collect()).unwrap_or_default();
+    let environment =
+        variables::TOOLS.iter().filter_map(|variable| variable.value().map(|value| (variable.name.into(), value))).collect();
+    llm_forge::tools::Tools { llama_cpp: variables::LLAMA_CPP.value().map(Into::into), path, environment }
 }
 
 /// The registry of the built-in domains.

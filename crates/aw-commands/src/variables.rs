@@ -25,8 +25,26 @@ pub const USER_HOME: Variable =
 /// Turns colours off.
 pub const NO_COLOR: Variable = Variable { name: "NO_COLOR", summary: "When set to anything, `--color auto` means no colours." };
 
+/// The folder of llama.cpp's programs.
+pub const LLAMA_CPP: Variable = Variable {
+    name: "ALLOYWORKS_LLAMA_CPP",
+    summary: "The folder of llama.cpp's programs (`llama-server`, `llama-perplexity`); without it they are looked for on `PATH`.",
+};
+/// Where programs of others are looked for.
+pub const PATH: Variable =
+    Variable { name: "PATH", summary: "Where programs that stages start are looked for; handed on to them." };
+/// Where the libraries of those programs are.
+pub const LIBRARY_PATH: Variable =
+    Variable { name: "LD_LIBRARY_PATH", summary: "Where libraries of those programs are; handed on to them." };
+/// Which accelerators those programs may use.
+pub const CUDA_DEVICES: Variable =
+    Variable { name: "CUDA_VISIBLE_DEVICES", summary: "Which accelerators those programs may use; handed on to them." };
+
+/// What programs that stages start are given of the environment.
+pub const TOOLS: &[Variable] = &[PATH, LIBRARY_PATH, CUDA_DEVICES];
+
 /// All of them, for the reference.
-pub const ALL: &[Variable] = &[HOME_FOLDER, XDG_DATA_HOME, USER_HOME, NO_COLOR];
+pub const ALL: &[Variable] = &[HOME_FOLDER, XDG_DATA_HOME, USER_HOME, NO_COLOR, LLAMA_CPP, PATH, LIBRARY_PATH, CUDA_DEVICES];
 
 impl Variable {
     /// Its value; `None` when it is not set or empty.

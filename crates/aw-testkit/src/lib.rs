@@ -55,3 +55,20 @@ pub fn shared(name: &str) -> Option<PathBuf> {
     }
     Some(folder)
 }
+
+/// The folder of llama.cpp's programs: `ALLOYWORKS_LLAMA_CPP`, else `target/llama.cpp/bin` of the workspace, else the first folder of
+/// `PATH` that has `llama-server`. Says so when it is skipped.
+pub fn llama_cpp() -> Option<PathBuf> {
+    let named = std::env::var_os("ALLOYWORKS_LLAMA_CPP").map(PathBuf::from);
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/llama.cpp/bin");
+    let path = std::env::var_os("PATH").map(|folders| std::env::split_paths(&folders).collect::<Vec<_>>()).unwrap_or_default();
+    let places = match named {
+        Some(folder) => vec![folder],
+        None => std::iter::once(built).chain(path).collect(),
+    };
+    let found = places.into_iter().find(|folder| folder.join("llama-server").is_file());
+    if found.is_none() {
+        eprintln!("skipped: no llama.cpp programs (set ALLOYWORKS_LLAMA_CPP to their folder)");
+    }
+    found
+}

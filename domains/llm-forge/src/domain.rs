@@ -15,13 +15,30 @@ use crate::stages::eval::{Eval, EvalConfig};
 use crate::stages::package::{Package, PackageConfig};
 use crate::stages::profile::{ExpertActivationProfile, ProfileConfig};
 use crate::stages::prune::{ExpertPrune, PruneConfig};
+use crate::tools::Tools;
 use crate::vocabulary::corpora::{CalibrationCorpusRef, PriorMetricBaseline};
 use crate::vocabulary::{declared, published};
 use crate::{card, learned, source, target};
 
 /// The language-model forge.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LlmForge;
+#[derive(Clone, Debug, Default)]
+pub struct LlmForge {
+    tools: Arc<Tools>,
+}
+
+impl LlmForge {
+    /// The forge, with the programs of others it may start. Without any, the stages that need one refuse to be planned.
+    #[must_use]
+    pub fn new(tools: Tools) -> Self {
+        Self { tools: Arc::new(tools) }
+    }
+
+    /// The programs of others it may start.
+    #[must_use]
+    pub fn tools(&self) -> &Tools {
+        &self.tools
+    }
+}
 
 impl Domain for LlmForge {
     fn id(&self) -> &str {

@@ -23,6 +23,7 @@ pub mod families;
 pub mod forward;
 mod hashes;
 mod learned;
+pub mod llama_cpp;
 pub mod perplexity;
 pub mod profile;
 pub mod progress;
@@ -32,6 +33,7 @@ mod source;
 mod stages;
 mod target;
 pub mod tokenizer;
+pub mod tools;
 pub mod vocabulary;
 
 pub use aw_alloy::document::hashes::{is_weight_file, model_hash};

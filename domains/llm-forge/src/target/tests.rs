@@ -10,7 +10,7 @@ use crate::LlmForge;
 
 fn registry() -> Registry {
     let mut registry = Registry::new();
-    registry.register(Arc::new(LlmForge), "tests").unwrap();
+    registry.register(Arc::new(LlmForge::default()), "tests").unwrap();
     registry.set_default(&["llm-forge"]).unwrap();
     registry
 }

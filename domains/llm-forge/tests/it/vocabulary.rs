@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 pub fn registry() -> Registry {
     let mut registry = Registry::new();
-    registry.register(Arc::new(LlmForge), "tests").unwrap();
+    registry.register(Arc::new(LlmForge::default()), "tests").unwrap();
     registry.set_default(&["llm-forge"]).unwrap();
     registry
 }

@@ -1,0 +1,386 @@
+//! `llama-server` on loopback: loading is the proof that a file loads, answering that it generates.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::error::{LlamaCppError, shortened};
+use super::process::Process;
+use super::{LlamaCpp, SERVER};
+
+/// How often a start is looked at.
+const POLL: Duration = Duration::from_millis(20);
+/// How often a request that is waited for looks whether it was cancelled.
+const CANCEL_POLL: Duration = Duration::from_millis(50);
+/// Most bytes of an answer.
+const ANSWER_BYTES_MAX: u64 = 64 << 20;
+/// Added to the logit of a token that is to be chosen whatever the model thinks; the reported probability is taken before.
+const FORCE: f64 = 1e9;
+/// Natural logarithm of the smallest probability an `f32` holds: what a smaller one counts as.
+const LOG_PROBABILITY_MIN: f64 = -103.278_929_903_431_85;
+
+/// How a server is started.
+#[derive(Clone, Debug)]
+pub struct ServerSettings {
+    /// Longest context, in tokens.
+    pub context: usize,
+    /// Threads.
+    pub threads: usize,
+    /// Layers given to an accelerator; with 0 none is used.
+    pub gpu_layers: usize,
+    /// How long loading may take.
+    pub load_limit: Duration,
+    /// How long an answer may take.
+    pub answer_limit: Duration,
+}
+
+impl ServerSettings {
+    /// Settings for a context of so many tokens on so many threads, without an accelerator.
+    #[must_use]
+    pub fn new(context: usize, threads: usize) -> Self {
+        let (load_limit, answer_limit) = (Duration::from_secs(1800), Duration::from_secs(1800));
+        Self { context, threads: threads.max(1), gpu_layers: 0, load_limit, answer_limit }
+    }
+}
+
+/// A running `llama-server` with one model; ended when dropped.
+///
+/// # Determinism
+/// Greedy answers and likelihoods are those of this build on this processor; another may differ in the last digits.
+pub struct Server<'a> {
+    process: Arc<Mutex<Process>>,
+    agent: ureq::Agent,
+    address: String,
+    authorization: String,
+    cancelled: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// Why a completion ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StopReason {
+    /// The model ended it.
+    Eos,
+    /// All tokens asked for are there.
+    Limit,
+    /// A stop sequence was produced.
+    Word,
+}
+
+/// What the model went on with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// The text, without the stop sequence that ended it.
+    pub text: String,
+    /// The tokens generated, with those of the stop sequence.
+    pub tokens: Vec<u32>,
+    /// Why it ended.
+    pub stop: StopReason,
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+}
+
+/// A prompt, as text or as tokens.
+#[derive(Clone, Copy, Debug)]
+enum Prompt<'p> {
+    Text(&'p str),
+    Tokens(&'p [u32]),
+}
+
+impl Prompt<'_> {
+    fn to_json(self) -> Value {
+        match self {
+            Self::Text(text) => json!(text),
+            Self::Tokens(tokens) => json!(tokens),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Answered {
+    content: String,
+    tokens: Vec<u32>,
+    stop_type: String,
+    tokens_evaluated: usize,
+    truncated: bool,
+    #[serde(default)]
+    completion_probabilities: Vec<Probability>,
+}
+
+#[derive(Deserialize)]
+struct Probability {
+    id: u32,
+    logprob: f64,
+    top_logprobs: Vec<Top>,
+}
+
+#[derive(Deserialize)]
+struct Top {
+    id: u32,
+}
+
+impl LlamaCpp {
+    /// Loads a GGUF file and waits until it answers. It listens on loopback only, under a key of its own.
+    ///
+    /// # Errors
+    /// When the program cannot be started, the file does not load (with the end of what the program said), loading takes too long, or
+    /// `cancelled` says so; `cancelled` is asked during every later call too.
+    pub fn server<'a>(
+        &self,
+        gguf: &Path,
+        settings: &ServerSettings,
+        cancelled: &'a (dyn Fn() -> bool + Sync),
+    ) -> Result<Server<'a>, LlamaCppError> {
+        let key = random_key()?;
+        let mut command = self.command(&self.server);
+        command.env("LLAMA_API_KEY", &key).arg("--model").arg(gguf);
+        command.args(["--host", "127.0.0.1", "--port", "0", "--parallel", "1", "--cache-ram", "0", "--fit", "off"]);
+        command.args(["--ctx-size", &settings.context.to_string(), "--threads", &settings.threads.to_string()]);
+        command.args(["--gpu-layers", &settings.gpu_layers.to_string()]);
+        // No page, no list of slots, nothing fetched; no copy of the weights in another order beside the mapped file.
+        command.args(["--no-ui", "--no-slots", "--offline", "--no-warmup", "--no-repack"]);
+        if settings.gpu_layers == 0 {
+            command.args(["--device", "none"]);
+        }
+        let (mut process, stdout) = Process::start(command, SERVER, LISTENING)?;
+        // What it writes there is nobody's; a full pipe would stop it.
+        std::thread::spawn(move || std::io::copy(&mut { stdout }, &mut std::io::sink()));
+        let by = Instant::now() + settings.load_limit;
+        let line = loop {
+            if let Some(line) = process.found() {
+                break line;
+            }
+            if let Some(status) = process.ended() {
+                return Err(process.failure(status));
+            }
+            if cancelled() {
+                return Err(LlamaCppError::Cancelled);
+            }
+            if Instant::now() > by {
+                let seconds = settings.load_limit.as_secs();
+                return Err(LlamaCppError::Timeout { program: SERVER, doing: "loading the model", seconds });
+            }
+            std::thread::sleep(POLL);
+        };
+        let port = line.split_once(LISTENING).and_then(|(_, port)| port.trim().parse::<u16>().ok());
+        let port = port.ok_or_else(|| LlamaCppError::Output {
+            program: SERVER,
+            expected: format!("`{LISTENING}` and a port"),
+            got: shortened(&line),
+        })?;
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(settings.answer_limit))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .build();
+        let server = Server {
+            process: Arc::new(Mutex::new(process)),
+            agent: config.into(),
+            address: format!("http://127.0.0.1:{port}"),
+            authorization: format!("Bearer {key}"),
+            cancelled,
+        };
+        server.health()?;
+        Ok(server)
+    }
+}
+
+/// What the server writes before its port, once the model is loaded.
+const LISTENING: &str = "listening on http://127.0.0.1:";
+
+impl Server<'_> {
+    fn health(&self) -> Result<(), LlamaCppError> {
+        let answer = self.call("/health", None)?;
+        match answer.get("status").and_then(Value::as_str) {
+            Some("ok") => Ok(()),
+            _ => Err(unexpected("/health", "status `ok`", &answer)),
+        }
+    }
+
+    /// Goes on with a prompt, greedily: the likeliest token each time, without penalties, until `tokens_max`, the model's own end or
+    /// one of `stop`. A prompt given as text starts with the beginning-of-sequence token where the file says so.
+    ///
+    /// # Errors
+    /// When the prompt and `tokens_max` are longer than the context, the server fails or does not answer as documented.
+    pub fn complete(&self, prompt: &str, tokens_max: usize, stop: &[&str]) -> Result<Completion, LlamaCppError> {
+        self.complete_prompt(Prompt::Text(prompt), tokens_max, stop)
+    }
+
+    /// As [`Server::complete`] with a prompt of tokens, to which nothing is added.
+    ///
+    /// # Errors
+    /// As [`Server::complete`].
+    pub fn complete_tokens(&self, prompt: &[u32], tokens_max: usize, stop: &[&str]) -> Result<Completion, LlamaCppError> {
+        self.complete_prompt(Prompt::Tokens(prompt), tokens_max, stop)
+    }
+
+    fn complete_prompt(&self, prompt: Prompt<'_>, tokens_max: usize, stop: &[&str]) -> Result<Completion, LlamaCppError> {
+        let body = json!({
+            "prompt": prompt.to_json(), "n_predict": tokens_max, "stop": stop, "return_tokens": true, "cache_prompt": false,
+            "temperature": 0.0, "samplers": [], "response_fields": FIELDS,
+        });
+        let answer = self.completion(&body)?;
+        if answer.truncated {
+            let what =
+                format!("a prompt of {} tokens and {tokens_max} more do not fit the server's context", answer.tokens_evaluated);
+            return Err(LlamaCppError::Asked { what });
+        }
+        let stop = match answer.stop_type.as_str() {
+            "eos" => StopReason::Eos,
+            "limit" => StopReason::Limit,
+            "word" => StopReason::Word,
+            other => return Err(unexpected(COMPLETION, "stop_type `eos`, `limit` or `word`", &json!(other))),
+        };
+        if answer.tokens.len() > tokens_max {
+            return Err(unexpected(COMPLETION, &format!("at most {tokens_max} tokens"), &json!(answer.tokens.len())));
+        }
+        Ok(Completion { text: answer.content, tokens: answer.tokens, stop, prompt_tokens: answer.tokens_evaluated })
+    }
+
+    /// The tokens of a text by the file's own tokenizer; `special` adds what the file says texts start and end with.
+    ///
+    /// # Errors
+    /// When the server fails or does not answer as documented.
+    pub fn tokenize(&self, text: &str, special: bool) -> Result<Vec<u32>, LlamaCppError> {
+        const PATH: &str = "/tokenize";
+        let answer = self.call(PATH, Some(&json!({"content": text, "add_special": special, "parse_special": true})))?;
+        let tokens = answer.get("tokens").cloned().unwrap_or_default();
+        serde_json::from_value(tokens).map_err(|_| unexpected(PATH, "`tokens`, a list of ids", &answer))
+    }
+
+    /// The natural logarithm of the probability the model gives each token of `continuation` after what stands before it, and whether
+    /// it was the likeliest. Each token is forced in turn and the probability before forcing is read; what stands before is computed
+    /// once. A probability below what an `f32` holds counts as the smallest one.
+    ///
+    /// # Errors
+    /// When `context` is empty, both together are longer than the server's context, or the server does not answer as documented.
+    pub fn log_likelihood(&self, context: &[u32], continuation: &[u32]) -> Result<Vec<TokenLikelihood>, LlamaCppError> {
+        if context.is_empty() {
+            let what = "a likelihood needs at least one token before it; start with the beginning-of-sequence token".into();
+            return Err(LlamaCppError::Asked { what });
+        }
+        let mut prompt = context.to_vec();
+        let mut likelihoods = Vec::with_capacity(continuation.len());
+        for token in continuation {
+            let body = json!({
+                "prompt": prompt, "n_predict": 1, "n_probs": 1, "logit_bias": [[token, FORCE]], "return_tokens": true,
+                "cache_prompt": true, "temperature": 0.0, "samplers": [], "response_fields": FIELDS,
+            });
+            let answer = self.completion(&body)?;
+            if answer.truncated || answer.tokens_evaluated != prompt.len() {
+                let what = format!("{} tokens do not fit the server's context", prompt.len());
+                return Err(LlamaCppError::Asked { what });
+            }
+            let [Probability { id, logprob, top_logprobs }] = answer.completion_probabilities.as_slice() else {
+                let got = json!(answer.completion_probabilities.len());
+                return Err(unexpected(COMPLETION, "the probability of one token", &got));
+            };
+            let [top] = top_logprobs.as_slice() else {
+                return Err(unexpected(COMPLETION, "one likeliest token", &json!(top_logprobs.len())));
+            };
+            if id != token || logprob.is_nan() || *logprob > 1e-3 {
+                return Err(unexpected(COMPLETION, &format!("the probability of token {token}"), &json!([id, logprob])));
+            }
+            likelihoods
+                .push(TokenLikelihood { log_probability: logprob.clamp(LOG_PROBABILITY_MIN, 0.0), likeliest: top.id == *token });
+            prompt.push(*token);
+        }
+        Ok(likelihoods)
+    }
+
+    fn completion(&self, body: &Value) -> Result<Answered, LlamaCppError> {
+        let answer = self.call(COMPLETION, Some(body))?;
+        serde_json::from_value(answer.clone())
+            .map_err(|error| unexpected(COMPLETION, &format!("a completion ({error})"), &answer))
+    }
+
+    /// Sends a request and waits for its answer, looking now and then whether it is still wanted: ending the process ends the request.
+    fn call(&self, path: &'static str, body: Option<&Value>) -> Result<Value, LlamaCppError> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                // The receiver waits for this.
+                let _ = sender.send(self.send(path, body));
+            });
+            let mut cancelled = false;
+            loop {
+                match receiver.recv_timeout(CANCEL_POLL) {
+                    Ok(_) if cancelled => return Err(LlamaCppError::Cancelled),
+                    Ok(answer) => return answer,
+                    Err(mpsc::RecvTimeoutError::Timeout) if !cancelled && (self.cancelled)() => {
+                        cancelled = true;
+                        self.process.lock().unwrap_or_else(PoisonError::into_inner).kill();
+                    }
+                    Err(mpsc::RecvTimeoutError::Timeout) => {}
+                    Err(mpsc::RecvTimeoutError::Disconnected) => {
+                        return Err(LlamaCppError::Request { path, reason: "the request was lost".into() });
+                    }
+                }
+            }
+        })
+    }
+
+    fn send(&self, path: &'static str, body: Option<&Value>) -> Result<Value, LlamaCppError> {
+        let address = format!("{}{path}", self.address);
+        let answer = match body {
+            None => self.agent.get(&address).header("Authorization", &self.authorization).call(),
+            Some(body) => self
+                .agent
+                .post(&address)
+                .header("Authorization", &self.authorization)
+                .content_type("application/json")
+                .send(body.to_string()),
+        };
+        let mut answer = answer.map_err(|error| self.broken(path, &error))?;
+        let status = answer.status();
+        let bytes =
+            answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec().map_err(|error| self.broken(path, &error))?;
+        if !status.is_success() {
+            let reason = format!("status {status}: {}", shortened(&String::from_utf8_lossy(&bytes)));
+            return Err(LlamaCppError::Request { path, reason });
+        }
+        serde_json::from_slice(&bytes).map_err(|_| unexpected(path, "JSON", &json!(shortened(&String::from_utf8_lossy(&bytes)))))
+    }
+
+    /// A connection that broke is most often a program that ended: then that is what to say.
+    fn broken(&self, path: &'static str, error: &ureq::Error) -> LlamaCppError {
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        // The connection breaks a moment before the program has ended.
+        for _ in 0..10 {
+            if let Some(status) = process.ended() {
+                return process.failure(status);
+            }
+            std::thread::sleep(POLL);
+        }
+        LlamaCppError::Request { path, reason: error.to_string() }
+    }
+}
+
+/// What the model thinks of one token.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TokenLikelihood {
+    /// Natural logarithm of its probability.
+    pub log_probability: f64,
+    /// Whether no other token was likelier.
+    pub likeliest: bool,
+}
+
+const COMPLETION: &str = "/completion";
+/// The members of a completion that are read.
+const FIELDS: [&str; 6] = ["content", "tokens", "stop_type", "tokens_evaluated", "truncated", "completion_probabilities"];
+
+fn unexpected(path: &'static str, expected: &str, got: &Value) -> LlamaCppError {
+    LlamaCppError::Answer { path, expected: expected.to_owned(), got: shortened(&got.to_string()) }
+}
+
+/// A key nobody else on this machine knows.
+fn random_key() -> Result<String, LlamaCppError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| LlamaCppError::Start { program: SERVER, source: std::io::Error::other(error.to_string()) })?;
+    Ok(aw_alloy::digest::Digest::of(&bytes).hex())
+}
