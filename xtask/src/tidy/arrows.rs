@@ -6,7 +6,7 @@ use super::{Member, Repository};
 
 /// The core, lowest layer first. A crate may name only crates of lower layers, and those of [`SIDEWAYS`].
 const LAYERS: [&[&str]; 5] = [
-    &["aw-alloy"],
+    &["aw-alloy", "aw-gguf"],
     &["aw-domain", "aw-store"],
     &["aw-foundry", "aw-grid", "aw-line"],
     &["aw-commands"],
@@ -18,8 +18,8 @@ const SIDEWAYS: [(&str, &str); 1] = [("aw-line", "aw-foundry")];
 const COMPOSITION_ROOT: &str = "aw-commands";
 /// Used by tests alone, so it may be named in `[dev-dependencies]` anywhere.
 const TESTKIT: &str = "aw-testkit";
-/// What a domain may name: the contract for domain authors, and what that re-exports.
-const FOR_DOMAINS: [&str; 2] = ["aw-alloy", "aw-domain"];
+/// What a domain may name: the contract for domain authors, what that re-exports, and file formats.
+const FOR_DOMAINS: [&str; 3] = ["aw-alloy", "aw-domain", "aw-gguf"];
 
 /// One entry of a manifest's dependency tables.
 #[derive(Debug, PartialEq)]
