@@ -2,8 +2,22 @@
 
 use crate::TensorType;
 
+mod batch;
+mod isa;
+mod lanes;
+mod legacy;
 mod q8_0;
+mod scales;
+mod search;
+mod signed;
+mod with_min;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
 use crate::half::{f32_to_bf16, f32_to_f16};
+use isa::Isa;
+use lanes::Lanes;
+pub(crate) use with_min::six_bits;
 
 /// Why rows were not quantised.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -64,7 +78,20 @@ pub enum QuantizeError {
 }
 
 /// The types that [`quantize_rows`] writes.
-const TYPES: [TensorType; 4] = [TensorType::F32, TensorType::F16, TensorType::BF16, TensorType::Q8_0];
+const TYPES: [TensorType; 12] = [
+    TensorType::F32,
+    TensorType::F16,
+    TensorType::BF16,
+    TensorType::Q8_0,
+    TensorType::Q6K,
+    TensorType::Q5K,
+    TensorType::Q4K,
+    TensorType::Q3K,
+    TensorType::Q2K,
+    TensorType::Q4_0,
+    TensorType::Q5_0,
+    TensorType::Q5_1,
+];
 
 fn names() -> String {
     TYPES.map(TensorType::name).join(", ")
@@ -78,15 +105,27 @@ pub fn can_quantize(tensor_type: TensorType) -> bool {
 
 /// Converts whole rows.
 ///
-/// Rows do not influence each other: any split of a tensor into calls gives the same bytes.
+/// Rows do not influence each other: any split of a tensor into calls gives the same bytes, and so does every machine.
 ///
 /// # Shapes
-/// `values`: `[rows, row]`; `importance`: `[row]`, one weight a column, all zero counts as none; `out`: the bytes of `rows` rows.
-/// Types without an importance-aware form (`F32`, `F16`, `BF16`, `Q8_0`) ignore it, as llama.cpp does.
+/// `values`: `[rows, row]`; `importance`: `[row]`, a weight for each column; `out`: the bytes of `rows` rows. Types without an
+/// importance-aware form (`F32`, `F16`, `BF16`, `Q8_0`) ignore it, as llama.cpp does. Where the importance of a whole
+/// super-block is zero its K-quant is all zero, which is llama.cpp's result too: nothing ever goes into those columns.
 ///
 /// # Errors
 /// [`QuantizeError`] names what is wrong, and the place of a value that is not finite.
 pub fn quantize_rows(
+    tensor_type: TensorType,
+    values: &[f32],
+    row: usize,
+    importance: Option<&[f32]>,
+    out: &mut [u8],
+) -> Result<(), QuantizeError> {
+    quantize_rows_on(Isa::best(), tensor_type, values, row, importance, out)
+}
+
+fn quantize_rows_on(
+    isa: Isa,
     tensor_type: TensorType,
     values: &[f32],
     row: usize,
@@ -98,25 +137,56 @@ pub fn quantize_rows(
         check_importance(weights, row)?;
     }
     for (index, (values, out)) in values.chunks_exact(row).zip(out.chunks_exact_mut(row_bytes)).enumerate() {
-        if let Some(column) = values.iter().position(|value| !value.is_finite()) {
+        if !all_finite(values) {
+            let column = values.iter().position(|value| !value.is_finite()).unwrap_or_default();
             return Err(QuantizeError::NotFinite { row: index, column, value: values[column] });
         }
-        match tensor_type {
-            TensorType::F32 => out.as_chunks_mut().0.iter_mut().zip(values).for_each(|(to, from)| *to = from.to_le_bytes()),
-            TensorType::F16 => narrow(values, out, f32_to_f16),
-            TensorType::BF16 => narrow(values, out, f32_to_bf16),
-            TensorType::Q8_0 => q8_0::quantize(values, out).map_err(|block| too_large(tensor_type, index, block))?,
-            _ => return Err(QuantizeError::Unsupported { tensor_type }),
-        }
+        let too_large =
+            |block: usize| QuantizeError::TooLarge { row: index, column: block * tensor_type.block_elements(), tensor_type };
+        isa.run(Row { tensor_type, values, importance, out }).map_err(too_large)?;
     }
     Ok(())
 }
 
-fn too_large(tensor_type: TensorType, row: usize, block: usize) -> QuantizeError {
-    QuantizeError::TooLarge { row, column: block * tensor_type.block_elements(), tensor_type }
+/// Without an early end, so that it becomes vector code.
+fn all_finite(values: &[f32]) -> bool {
+    values.iter().fold(0, |largest, value| largest.max(value.to_bits() & 0x7fff_ffff)) < 0x7f80_0000
 }
 
-fn narrow(values: &[f32], out: &mut [u8], to_bits: fn(f32) -> u16) {
+/// One row to convert.
+struct Row<'a> {
+    tensor_type: TensorType,
+    values: &'a [f32],
+    importance: Option<&'a [f32]>,
+    out: &'a mut [u8],
+}
+
+impl Row<'_> {
+    /// Converts the row; `Err` is the index of a block whose values are too large.
+    #[inline(always)]
+    fn run<V: Lanes>(self) -> Result<(), usize> {
+        let Self { tensor_type, values, importance, out } = self;
+        match tensor_type {
+            TensorType::F32 => out.as_chunks_mut().0.iter_mut().zip(values).for_each(|(to, from)| *to = from.to_le_bytes()),
+            TensorType::F16 => narrow(values, out, f32_to_f16),
+            TensorType::BF16 => narrow(values, out, f32_to_bf16),
+            TensorType::Q8_0 => return q8_0::quantize(values, out),
+            TensorType::Q6K => return signed::q6_k::<V>(values, importance, out),
+            TensorType::Q5K => return with_min::q5_k::<V>(values, importance, out),
+            TensorType::Q4K => return with_min::q4_k::<V>(values, importance, out),
+            TensorType::Q3K => return signed::q3_k::<V>(values, importance, out),
+            TensorType::Q2K => return with_min::q2_k::<V>(values, importance, out),
+            TensorType::Q4_0 => return legacy::q4_0::<V>(values, importance, out),
+            TensorType::Q5_0 => return legacy::q5_0::<V>(values, importance, out),
+            TensorType::Q5_1 => return legacy::q5_1::<V>(values, importance, out),
+            _ => unreachable!("refused by `checked`, which knows the types above"),
+        }
+        Ok(())
+    }
+}
+
+#[inline(always)]
+fn narrow(values: &[f32], out: &mut [u8], to_bits: impl Fn(f32) -> u16) {
     out.as_chunks_mut().0.iter_mut().zip(values).for_each(|(to, from)| *to = to_bits(*from).to_le_bytes());
 }
 
@@ -143,5 +213,72 @@ fn check_importance(weights: &[f32], row: usize) -> Result<(), QuantizeError> {
     match weights.iter().position(|weight| !(weight.is_finite() && *weight >= 0.0)) {
         Some(column) => Err(QuantizeError::Importance { column, value: weights[column] }),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers that look random, of many magnitudes.
+    fn values(count: usize) -> Vec<f32> {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        let value = |bits: u64| (bits as u32 as f32 / u32::MAX as f32 - 0.5) * 2f32.powi((bits >> 40) as i32 % 7 - 6);
+        (0..count).map(|_| value(next())).collect()
+    }
+
+    #[test]
+    fn every_vector_unit_gives_the_same_bytes() {
+        let isas = Isa::available();
+        // Rows of three super-blocks, so that a batch is not full; and with a row of zeros.
+        let row = 768;
+        let mut values = values(row * 9);
+        values[row * 4..row * 5].fill(0.0);
+        let importance: Vec<f32> = values[..row].iter().map(|value| value * value).collect();
+        for tensor_type in TYPES {
+            for importance in [None, Some(&importance[..])] {
+                let mut outs = isas.iter().map(|isa| {
+                    let mut out = vec![0xaa; tensor_type.row_bytes(values.len()).unwrap()];
+                    quantize_rows_on(*isa, tensor_type, &values, row, importance, &mut out).unwrap();
+                    out
+                });
+                let first = outs.next().unwrap();
+                assert!(outs.all(|out| out == first), "{tensor_type}, one of {isas:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_one_block_of_32_are_taken() {
+        for tensor_type in [TensorType::Q4_0, TensorType::Q5_0, TensorType::Q5_1] {
+            let mut out = vec![0; tensor_type.row_bytes(64).unwrap()];
+            quantize_rows(tensor_type, &values(64), 32, Some(&[1.0; 32]), &mut out).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_no_block_can_hold_is_refused_with_its_place() {
+        let mut values = vec![1.0; 1024];
+        values[515] = f32::NAN;
+        let mut out = vec![0; 576];
+        let error = quantize_rows(TensorType::Q4K, &values, 512, None, &mut out).unwrap_err();
+        assert_eq!(error.to_string(), "row 1, column 3: expected a finite number, got NaN");
+        values[515] = f32::MAX;
+        let error = quantize_rows(TensorType::Q4K, &values, 512, None, &mut out).unwrap_err();
+        assert_eq!(error.to_string(), "row 1, columns 0 to 255: the values are too large for Q4_K, whose scales end at 65504");
+        let error = quantize_rows(TensorType::Q4K, &values, 100, None, &mut out).unwrap_err();
+        assert_eq!(error.to_string(), "rows of 100 elements are no multiple of the 256 that a block of Q4_K has");
+        let error = quantize_rows(TensorType::Q4K, &values[..512], 512, Some(&[-1.0; 512]), &mut out[..288]).unwrap_err();
+        assert_eq!(error.to_string(), "importance of column 0: expected a finite number of at least 0, got -1");
+        let error = quantize_rows(TensorType::Iq1S, &values, 512, None, &mut out).unwrap_err();
+        assert!(error.to_string().starts_with("type IQ1_S is not converted here; expected one of F32, "));
+        assert!(matches!(quantize_rows(TensorType::F32, &values, 0, None, &mut []), Err(QuantizeError::Row { row: 0, .. })));
+        assert!(matches!(quantize_rows(TensorType::F32, &values, 512, None, &mut []), Err(QuantizeError::Length { .. })));
     }
 }

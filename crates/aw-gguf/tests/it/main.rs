@@ -1,0 +1,3 @@
+//! Blocks against ggml's own, files against hostile bytes, and mixes against llama.cpp.
+
+mod blocks;
