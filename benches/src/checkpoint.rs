@@ -140,7 +140,8 @@ impl Shape {
 
     fn shards(&self) -> Result<Vec<Vec<Tensor>>, BenchError> {
         let family = family(ARCHITECTURE)?;
-        let geometry: Geometry = family.geometry(&self.config())?;
+        let forward = family.forward().expect("the family has a forward pass");
+        let geometry: Geometry = forward.geometry(&self.config())?;
         let mut shards: Vec<Vec<Tensor>> = vec![Vec::new()];
         let mut filled = 0;
         for role in geometry.roles() {
@@ -151,7 +152,7 @@ impl Shape {
                 filled = 0;
             }
             filled += bytes;
-            shards.last_mut().expect("there is always one").push(Tensor { name: family.tensor_name(&role), role, shape, bytes });
+            shards.last_mut().expect("there is always one").push(Tensor { name: forward.tensor_name(&role), role, shape, bytes });
         }
         Ok(shards)
     }
@@ -317,7 +318,7 @@ mod tests {
         TINY.write(&folder, Weights::Random).unwrap();
         assert_eq!(fs::metadata(&shard).unwrap().modified().unwrap(), before, "it is kept");
         Shape { layers: 3, ..TINY }.write(&folder, Weights::Sparse).unwrap();
-        assert_eq!(Model::open(&folder, Some(ARCHITECTURE)).unwrap().geometry.layers, 3, "another shape replaces it");
+        assert_eq!(Model::open(&folder, Some(ARCHITECTURE)).unwrap().experts.layers, 3, "another shape replaces it");
         fs::remove_dir_all(folder).unwrap();
     }
 

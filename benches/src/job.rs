@@ -59,7 +59,7 @@ impl Job {
 fn prune(model: &Path, out: &Path, keep: usize, threads: usize) -> Result<Value, Box<dyn Error>> {
     let started = Instant::now();
     let model = Model::open(model, None)?;
-    let selection = Selection::rank(&model.geometry, Strategy::RouterGateL2, &router_l2(&model)?, keep)?;
+    let selection = Selection::rank(&model.experts, Strategy::RouterGateL2, &router_l2(&model)?, keep)?;
     let plan = plan_prune(&model, &selection, DEFAULT_SHARD_BYTES)?;
     rewrite(&model, &plan, &mut FolderOutput::new(out)?, threads, &progress::ignore)?;
     Ok(json!({"seconds": started.elapsed().as_secs_f64(), "bytesIn": plan.bytes_in, "bytesOut": plan.bytes_out}))

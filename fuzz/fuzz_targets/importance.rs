@@ -5,19 +5,19 @@ use std::sync::LazyLock;
 
 use aw_alloy::text::{Limits, json};
 use libfuzzer_sys::fuzz_target;
-use llm_forge::families::{Geometry, family};
+use llm_forge::families::{ExpertGeometry, family};
 use llm_forge::profile::{Expectation, Importance, Metric};
 use llm_forge::prune::Scores;
 
 /// Three layers of four experts, the middle one dense.
-static GEOMETRY: LazyLock<Geometry> = LazyLock::new(|| {
+static GEOMETRY: LazyLock<ExpertGeometry> = LazyLock::new(|| {
     let config = serde_json::json!({
         "model_type": "qwen3_moe", "num_hidden_layers": 3, "hidden_size": 8, "vocab_size": 16, "num_attention_heads": 2,
         "num_key_value_heads": 1, "head_dim": 4, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 4,
         "intermediate_size": 8, "mlp_only_layers": [1], "rms_norm_eps": 1e-6, "rope_theta": 10000.0, "max_position_embeddings": 64,
         "norm_topk_prob": true
     });
-    let geometry = family("qwen3_moe").and_then(|family| family.geometry(&config)).expect("a config of this family");
+    let geometry = family("qwen3_moe").and_then(|family| family.experts(&config)).expect("a config of this family");
     assert_eq!(geometry.sparse, [true, false, true]);
     geometry
 });

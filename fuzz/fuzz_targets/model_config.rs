@@ -3,7 +3,7 @@
 
 use aw_alloy::text::{Limits, json};
 use libfuzzer_sys::fuzz_target;
-use llm_forge::families::{Family, Geometry, MAX_EXPERTS, MAX_LAYERS, families};
+use llm_forge::families::{ExpertGeometry, Forward, Geometry, MAX_EXPERTS, MAX_LAYERS, families};
 use llm_forge::prune::edit_expert_count;
 
 const LIMITS: Limits = Limits { bytes: 1 << 16, depth: 100, nodes: 10_000 };
@@ -14,8 +14,19 @@ fuzz_target!(|text: &str| {
     let Ok(node) = json::parse(text.as_bytes(), &LIMITS) else { return };
     let config = node.to_serde();
     for family in families() {
-        match family.geometry(&config) {
-            Ok(geometry) => check(*family, &geometry),
+        let experts = family.experts(&config);
+        match &experts {
+            Ok(experts) => check_experts(experts),
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
+        let Some(forward) = family.forward() else { continue };
+        match forward.geometry(&config) {
+            Ok(geometry) => {
+                check(forward, &geometry);
+                let experts = experts.expect("what can be run can be pruned");
+                assert_eq!((geometry.layers, geometry.hidden, geometry.experts), (experts.layers, experts.hidden, experts.experts));
+                assert_eq!((geometry.top_k, &geometry.sparse), (experts.top_k, &experts.sparse));
+            }
             Err(error) => assert!(!error.to_string().is_empty()),
         }
     }
@@ -26,7 +37,14 @@ fuzz_target!(|text: &str| {
     }
 });
 
-fn check(family: &dyn Family, geometry: &Geometry) {
+fn check_experts(geometry: &ExpertGeometry) {
+    assert!((1..=MAX_LAYERS).contains(&(geometry.layers as u64)) && (1..=MAX_EXPERTS).contains(&(geometry.experts as u64)));
+    assert!(geometry.sparse.len() == geometry.layers && (1..=geometry.experts).contains(&geometry.top_k));
+    assert!(geometry.groups.count > 0 && geometry.experts.is_multiple_of(geometry.groups.count));
+    assert!((1..=geometry.groups.count).contains(&geometry.groups.used));
+}
+
+fn check(family: &dyn Forward, geometry: &Geometry) {
     assert!((1..=MAX_LAYERS).contains(&(geometry.layers as u64)) && (1..=MAX_EXPERTS).contains(&(geometry.experts as u64)));
     assert_eq!(geometry.sparse.len(), geometry.layers);
     assert!(

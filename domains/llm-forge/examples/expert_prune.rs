@@ -29,12 +29,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let selection = match (option("--kept"), option("--random")) {
         (Some(path), _) => {
             let kept: BTreeMap<usize, Vec<usize>> = serde_json::from_slice(&std::fs::read(path)?)?;
-            Selection::from_kept(&model.geometry, &kept)?
+            Selection::from_kept(&model.experts, &kept)?
         }
         (None, Some(seed)) => {
-            Selection::rank(&model.geometry, Strategy::Random, &random_scores(&model.geometry, seed.parse()?), keep)?
+            Selection::rank(&model.experts, Strategy::Random, &random_scores(&model.experts, seed.parse()?), keep)?
         }
-        (None, None) => Selection::rank(&model.geometry, Strategy::RouterGateL2, &router_l2(&model)?, keep)?,
+        (None, None) => Selection::rank(&model.experts, Strategy::RouterGateL2, &router_l2(&model)?, keep)?,
     };
     let shard_bytes = option("--shard-bytes").map_or(Ok(DEFAULT_SHARD_BYTES), |text| text.parse())?;
     let threads = option("--threads").map_or(Ok(2), |text| text.parse())?;

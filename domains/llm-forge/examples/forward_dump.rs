@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::with_threads(std::thread::available_parallelism()?.get());
     let mut dump = json!({ "schema": "alloyworks.forward.v1", "sequences": ids.sequences, "f32": plain(&model, &ids, options)? });
     if let Some(kept) = &ids.kept {
-        let mask = ExpertMask::new(&model.geometry, kept)?;
+        let mask = ExpertMask::new(&model.experts, kept)?;
         let mut masked = scores(&model, Some(&mask), &ids, options)?;
         let spelled: BTreeMap<String, &Vec<usize>> = kept.iter().map(|(layer, kept)| (layer.to_string(), kept)).collect();
         masked.insert("kept".to_owned(), json!(spelled));

@@ -24,10 +24,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (tokens, threads): (usize, usize) = (tokens.parse()?, threads.parse()?);
     let wave_tokens = rest.first().map_or(Ok(Options::WAVE_TOKENS), |wave| wave.parse())?;
     let model = Model::open(Path::new(checkpoint), None)?;
+    let vocab = model.vocab().ok_or("the config has no `vocab_size`")?;
     let count = (tokens / SEQUENCE).max(1);
     let mut state = 1u64;
-    let sequences = (0..count)
-        .map(|_| Ok::<_, ProfileError>((0..SEQUENCE).map(|_| (step(&mut state) % model.geometry.vocab as u64) as u32).collect()));
+    let sequences =
+        (0..count).map(|_| Ok::<_, ProfileError>((0..SEQUENCE).map(|_| (step(&mut state) % vocab as u64) as u32).collect()));
     let started = Instant::now();
     let profile =
         measure_sequences(&model, None, (count as u64, sequences), Options { threads, wave_tokens }, &progress::ignore)?;

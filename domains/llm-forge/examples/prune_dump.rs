@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 fn prune(checkpoint: &Path, kept: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     let kept: BTreeMap<usize, Vec<usize>> = serde_json::from_slice(&std::fs::read(kept)?)?;
     let model = Model::open(checkpoint, None)?;
-    let selection = Selection::from_kept(&model.geometry, &kept)?;
+    let selection = Selection::from_kept(&model.experts, &kept)?;
     let plan = plan_prune(&model, &selection, SHARD_BYTES)?;
     rewrite(&model, &plan, &mut FolderOutput::new(out)?, 2, &progress::ignore)?;
     Ok(())

@@ -9,7 +9,7 @@
 //! use llm_forge::prune::{DEFAULT_SHARD_BYTES, Selection, Strategy, plan_prune, router_l2};
 //!
 //! let model = Model::open("checkpoint".as_ref(), Some("olmoe"))?;
-//! let selection = Selection::rank(&model.geometry, Strategy::RouterGateL2, &router_l2(&model)?, 48)?;
+//! let selection = Selection::rank(&model.experts, Strategy::RouterGateL2, &router_l2(&model)?, 48)?;
 //! let plan = plan_prune(&model, &selection, DEFAULT_SHARD_BYTES)?;
 //! println!("{} -> {} bytes", plan.bytes_in, plan.bytes_out);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -90,10 +90,10 @@ pub(crate) fn select(
 ) -> Result<(Selection, Option<ImportanceRecord>), Failure> {
     let (scores, record) = match (ranking.strategy, file) {
         (Strategy::RouterGateL2, _) => (router_l2(model).map_err(failed("router"))?, None),
-        (Strategy::Random, _) => (random_scores(&model.geometry, ranking.seed.unwrap_or_default()), None),
+        (Strategy::Random, _) => (random_scores(&model.experts, ranking.seed.unwrap_or_default()), None),
         (_, Some(file)) => {
             let hash = source.map(Digest::hex);
-            let expected = Expectation { geometry: &model.geometry, source_model_sha256: hash.as_deref() };
+            let expected = Expectation { geometry: &model.experts, source_model_sha256: hash.as_deref() };
             let bytes = std::fs::read(file).map_err(failed("importance"))?;
             let importance = Importance::from_bytes(&bytes, ranking.metric(), expected).map_err(failed("importance"))?;
             let record = record(&importance, ranking, &bytes);
@@ -103,7 +103,7 @@ pub(crate) fn select(
             return Err(Failure::new("importance", format!("strategy `{}` has no importance file to rank by", strategy.name())));
         }
     };
-    let selection = Selection::rank(&model.geometry, ranking.strategy, &scores, keep).map_err(failed("selection"))?;
+    let selection = Selection::rank(&model.experts, ranking.strategy, &scores, keep).map_err(failed("selection"))?;
     Ok((selection, record))
 }
 

@@ -7,7 +7,7 @@ use aw_alloy::digest::TreeRoot;
 use aw_domain::{Problem, Source, SourceRequest, TreePath};
 
 use crate::checkpoint::INDEX_FILE;
-use crate::families::{Model, ModelError, Role, family};
+use crate::families::{Model, ModelError, Part, family};
 use crate::prune::{PrunePlan, companion_files};
 use crate::stages::MODEL;
 use crate::stages::facts::Facts;
@@ -56,10 +56,10 @@ fn check_statements(request: &SourceRequest<'_>, model: &Model) -> Vec<Problem> 
             problems.push(Problem::new("source-differs", format!("source.{field}"), message));
         }
     };
-    number("totalExperts", model.geometry.experts);
-    number("numExpertsPerLayer", model.geometry.experts);
-    number("numActivatedExperts", model.geometry.top_k);
-    number("numLayers", model.geometry.layers);
+    number("totalExperts", model.experts.experts);
+    number("numExpertsPerLayer", model.experts.experts);
+    number("numActivatedExperts", model.experts.top_k);
+    number("numLayers", model.experts.layers);
     if more.get("isMoE") == Some(&serde_json::Value::Bool(false)) {
         problems.push(Problem::new("source-differs", "source.isMoE", "the recipe says `false`, the model routes to experts"));
     }
@@ -112,27 +112,29 @@ fn files(model: &Model) -> Result<Vec<TreePath>, Problem> {
 }
 
 fn facts(model: &Model) -> Facts {
-    let geometry = &model.geometry;
+    let experts = &model.experts;
     let (mut expert_bytes, mut other_bytes) = (0, 0);
     for tensor in model.checkpoint.tensors() {
-        match model.family.role(&tensor.name) {
-            Some(Role::Expert { .. } | Role::Router { .. }) => expert_bytes += tensor.len,
-            _ => other_bytes += tensor.len,
-        }
+        let sliced = model.rule(&tensor.name).is_some_and(|rule| rule.part != Part::Shared);
+        *(if sliced { &mut expert_bytes } else { &mut other_bytes }) += tensor.len;
     }
+    let runnable = model.runnable();
     Facts {
         architecture: model.family.architecture().into(),
-        layout: model.family.layout_id().into(),
-        layers: geometry.layers,
-        hidden: geometry.hidden,
-        vocab: geometry.vocab,
-        max_positions: geometry.max_positions,
-        experts: geometry.experts,
-        source_experts: geometry.experts,
-        top_k: geometry.top_k,
+        layout: model.family.layout().id.into(),
+        layers: experts.layers,
+        unmeasured_layers: experts.sparse_layers().filter(|layer| *layer >= experts.layers).collect(),
+        hidden: experts.hidden,
+        vocab: model.vocab().unwrap_or_default(),
+        max_positions: runnable.as_ref().map(|model| model.geometry.max_positions).unwrap_or_default(),
+        experts: experts.experts,
+        source_experts: experts.experts,
+        top_k: experts.top_k,
+        groups: experts.groups,
         expert_bytes,
         other_bytes,
         active_parameters: PrunePlan::active_parameters(model),
+        forward_problem: runnable.err().map(|error| error.to_string()),
         tokenizer_problem: tokenizer_problem(model),
         measured: BTreeSet::new(),
         source_measured: BTreeSet::new(),

@@ -59,6 +59,12 @@ pub enum TokenizerError {
         /// Size of the model's vocabulary.
         vocab: usize,
     },
+    /// The config does not say how many embeddings the model has.
+    #[error("`{path}`: `vocab_size` is missing; expected the number of embeddings", path = path.display())]
+    NoVocab {
+        /// The config file.
+        path: PathBuf,
+    },
     /// The tokenizer knows tokens the model has no embedding for.
     #[error("tokenizer `{path}` does not match the model: its token `{token}` has id {id}, expected ids below {vocab}", path = path.display())]
     TooLarge {
@@ -77,9 +83,11 @@ impl Tokenizer {
     /// Opens `tokenizer.json` in a model's folder.
     ///
     /// # Errors
-    /// When the file cannot be read, is no tokenizer, or knows tokens the model has no embedding for.
+    /// When the file cannot be read, is no tokenizer, or knows tokens the model has no embedding for; when the config does not say how
+    /// many it has.
     pub fn open(model: &Model) -> Result<Tokenizer, TokenizerError> {
-        Tokenizer::from_file(&model.folder.join("tokenizer.json"), model.geometry.vocab)
+        let vocab = model.vocab().ok_or_else(|| TokenizerError::NoVocab { path: model.folder.join("config.json") })?;
+        Tokenizer::from_file(&model.folder.join("tokenizer.json"), vocab)
     }
 
     /// Opens a tokenizer file for a model with `vocab` embeddings.

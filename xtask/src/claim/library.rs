@@ -44,7 +44,7 @@ impl Laboratory {
     }
 
     fn kept(&self, strategy: Strategy, scores: &Scores) -> ExpertMask {
-        let geometry = &self.model.geometry;
+        let geometry = &self.model.experts;
         let selection = Selection::rank(geometry, strategy, scores, usize::try_from(KEEP).unwrap()).unwrap();
         ExpertMask::new(geometry, selection.layers()).unwrap()
     }
@@ -70,7 +70,7 @@ impl Laboratory {
         let masks: Vec<(Domain, ExpertMask)> = opened.iter().map(|o| (o.domain, self.kept_by_count(&o.calibration))).collect();
         let mask = |domain| &masks.iter().find(|(d, _)| *d == domain).unwrap().1;
         let norms = self.kept(Strategy::RouterGateL2, &router_l2(&self.model).unwrap());
-        let by_chance = self.kept(Strategy::Random, &random_scores(&self.model.geometry, 1));
+        let by_chance = self.kept(Strategy::Random, &random_scores(&self.model.experts, 1));
         let figures = |o: &Opened| Figures {
             seed,
             domain: o.domain,

@@ -193,6 +193,13 @@ impl Checkpoint {
         Some(&self.tensors[self.by_name[place]])
     }
 
+    /// Says whether any tensor's name begins with `prefix`.
+    #[must_use]
+    pub fn any_with_prefix(&self, prefix: &str) -> bool {
+        let place = self.by_name.partition_point(|place| self.tensors[*place].name.as_str() < prefix);
+        self.by_name.get(place).is_some_and(|place| self.tensors[*place].name.starts_with(prefix))
+    }
+
     /// Returns the files, sorted by name.
     #[must_use]
     pub fn shards(&self) -> &[Shard] {

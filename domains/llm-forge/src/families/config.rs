@@ -11,13 +11,16 @@ const MAX_DIMENSION: u64 = 1 << 31;
 ///
 /// Readers return a placeholder where a field is refused, so that reading goes on and all problems are reported together;
 /// [`ConfigReader::finish`] keeps a placeholder from ever being used.
-pub(super) struct ConfigReader<'a> {
+#[derive(Debug)]
+pub struct ConfigReader<'a> {
     architecture: &'static str,
     fields: Option<&'a Map<String, Value>>,
     problems: Vec<ConfigProblem>,
 }
 
 impl<'a> ConfigReader<'a> {
+    /// Reads the top level of a config.
+    #[must_use]
     pub fn new(architecture: &'static str, config: &'a Value) -> Self {
         let mut reader = Self { architecture, fields: config.as_object(), problems: Vec::new() };
         if reader.fields.is_none() {
@@ -26,15 +29,25 @@ impl<'a> ConfigReader<'a> {
         reader
     }
 
+    /// Reads the text model's part of a config: `text_config` where that declares the layers, else the top level.
+    #[must_use]
+    pub fn decoder(architecture: &'static str, config: &'a Value) -> Self {
+        let nested = config.get("text_config").filter(|text| text.get("num_hidden_layers").is_some());
+        Self::new(architecture, nested.unwrap_or(config))
+    }
+
     /// Returns a field's value; `null` counts as absent, as the reference reads it.
+    #[must_use]
     pub fn get(&self, field: &str) -> Option<&'a Value> {
         self.fields?.get(field).filter(|value| !value.is_null())
     }
 
+    /// Refuses a field's value.
     pub fn refuse(&mut self, field: &str, expected: &str, got: &Value) {
         self.problems.push(ConfigProblem::Value { field: field.to_owned(), expected: expected.to_owned(), got: got.to_string() });
     }
 
+    /// Refuses what a field asks for.
     pub fn unsupported(&mut self, field: &str, got: &Value, supported: &str) {
         self.problems.push(ConfigProblem::Unsupported {
             field: field.to_owned(),
@@ -65,6 +78,33 @@ impl<'a> ConfigReader<'a> {
         }
     }
 
+    /// Reads an optional whole number from 0 to `max`.
+    pub fn whole(&mut self, field: &'static str, max: u64) -> Option<usize> {
+        let value = self.get(field)?;
+        let number = value.as_u64().filter(|number| *number <= max).and_then(|number| usize::try_from(number).ok());
+        if number.is_none() {
+            self.refuse(field, &format!("a whole number from 0 to {max}"), value);
+        }
+        number
+    }
+
+    /// Reads an optional list of layer indices below `layers`.
+    pub fn layer_list(&mut self, field: &'static str, layers: usize) -> Option<Vec<usize>> {
+        let listed = self.get(field)?;
+        let Some(list) = listed.as_array() else {
+            self.refuse(field, "an array of layer indices", listed);
+            return None;
+        };
+        let mut found = Vec::with_capacity(list.len().min(layers));
+        for value in list {
+            match value.as_u64().and_then(|layer| usize::try_from(layer).ok()).filter(|layer| *layer < layers) {
+                Some(layer) => found.push(layer),
+                None => self.refuse(field, &format!("layer indices below {layers}"), value),
+            }
+        }
+        Some(found)
+    }
+
     /// Reads a required dimension.
     pub fn dimension(&mut self, field: &'static str) -> usize {
         self.count(field, MAX_DIMENSION)
@@ -75,6 +115,7 @@ impl<'a> ConfigReader<'a> {
         self.optional_count(field, MAX_DIMENSION)
     }
 
+    /// Reads an optional flag.
     pub fn flag(&mut self, field: &'static str, default: bool) -> bool {
         let Some(value) = self.get(field) else {
             return default;
@@ -208,11 +249,15 @@ impl<'a> ConfigReader<'a> {
     }
 
     /// Says whether nothing has been refused so far: only then are relations between fields worth checking.
+    #[must_use]
     pub fn clean(&self) -> bool {
         self.problems.is_empty()
     }
 
     /// Returns `value` when nothing was refused.
+    ///
+    /// # Errors
+    /// [`FamilyError::Config`] with everything that was.
     pub fn finish<T>(self, value: T) -> Result<T, FamilyError> {
         if self.problems.is_empty() {
             Ok(value)

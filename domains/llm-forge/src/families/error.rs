@@ -54,7 +54,7 @@ impl fmt::Display for ConfigProblem {
 }
 
 /// Why a family could not be found or could not read a config.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FamilyError {
     /// No family is registered under this name.
@@ -79,14 +79,14 @@ pub enum FamilyError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TensorProblem {
-    /// The geometry needs a tensor the checkpoint does not hold.
+    /// The config asks for a tensor the checkpoint does not hold.
     Missing {
         /// Its name.
         tensor: String,
-        /// The shape it should have.
-        shape: Vec<u64>,
+        /// The shape it should have, where the config says.
+        shape: Option<Vec<u64>>,
     },
-    /// The checkpoint holds a tensor the geometry has no place for.
+    /// The checkpoint holds a tensor the config has no place for.
     Unexpected {
         /// Its name.
         tensor: String,
@@ -112,9 +112,8 @@ pub enum TensorProblem {
 impl fmt::Display for TensorProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing { tensor, shape } => {
-                write!(f, "`{tensor}` of shape {shape:?} is missing")
-            }
+            Self::Missing { tensor, shape: Some(shape) } => write!(f, "`{tensor}` of shape {shape:?} is missing"),
+            Self::Missing { tensor, shape: None } => write!(f, "`{tensor}` is missing"),
             Self::Unexpected { tensor } => write!(f, "`{tensor}` has no place in this model"),
             Self::Shape { tensor, expected, got } => write!(f, "`{tensor}`: expected shape {expected:?}, got {got:?}"),
             Self::Dtype { tensor, got } => {
@@ -183,6 +182,42 @@ pub enum ModelError {
     /// The checkpoint cannot be opened.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// Expert tensors do not fit the config and the family's layout; problems are listed together.
+    #[error("the tensors in `{folder}` do not fit its config: {}{}", list(.problems), if *.more { "\n  and more" } else { "" }, folder = folder.display())]
+    Tensors {
+        /// The model folder.
+        folder: PathBuf,
+        /// The problems: missing, unexpected and odd-shaped tensors.
+        problems: Vec<TensorProblem>,
+        /// Whether the list was cut at its limit.
+        more: bool,
+    },
+}
+
+/// Why a model that can be opened, and so pruned, cannot be run by the forward pass.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotRunnable {
+    /// The family has no forward pass.
+    #[error(
+        "architecture `{architecture}` has no forward pass here, so it can be neither profiled nor evaluated as safetensors; with \
+         one: {}\nhint: prune it by `router-gate-l2`, `random` or an importance file made elsewhere",
+        names(.with)
+    )]
+    NoForward {
+        /// The architecture.
+        architecture: &'static str,
+        /// Architectures that have a forward pass.
+        with: Vec<&'static str>,
+    },
+    /// The config asks for something the forward pass does not do.
+    #[error("`{path}`: {source}", path = path.display())]
+    Config {
+        /// The config file.
+        path: PathBuf,
+        /// What is wrong.
+        source: FamilyError,
+    },
     /// Tensors do not fit the geometry the config declares; problems are listed together.
     #[error("the tensors in `{folder}` do not fit its config: {}{}", list(.problems), if *.more { "\n  and more" } else { "" }, folder = folder.display())]
     Tensors {

@@ -6,8 +6,9 @@
 use serde_json::Value;
 
 use super::config::ConfigReader;
+use super::layout::{BESIDE, OUTSIDE};
 use super::names::Naming;
-use super::{Family, FamilyError, Geometry, MAX_EXPERTS, MAX_LAYERS, QkNorm, Role};
+use super::{ExpertLayout, Family, FamilyError, Forward, Geometry, MAX_EXPERTS, MAX_LAYERS, QkNorm, Role, Rule};
 
 /// The `mixtral` family: every layer sparse, the selected weights always renormalised, no norm of query and key.
 #[derive(Debug)]
@@ -15,6 +16,21 @@ pub struct Mixtral;
 
 /// `w1` is the gate, `w3` the up and `w2` the down projection.
 const NAMING: Naming = Naming { block: "block_sparse_moe", expert: ["w1", "w3", "w2"], dense: None };
+
+static LAYOUT: ExpertLayout = ExpertLayout {
+    id: "block_sparse_moe-unfused",
+    layers: &["model.layers."],
+    next_token_layers: &[],
+    block: "block_sparse_moe",
+    rules: &[
+        Rule::router("gate.weight"),
+        Rule::expert("experts.{}.w1.weight"),
+        Rule::expert("experts.{}.w2.weight"),
+        Rule::expert("experts.{}.w3.weight"),
+    ],
+    beside: BESIDE,
+    outside: OUTSIDE,
+};
 
 impl Family for Mixtral {
     fn architecture(&self) -> &'static str {
@@ -25,14 +41,20 @@ impl Family for Mixtral {
         "MixtralForCausalLM"
     }
 
-    fn layout_id(&self) -> &'static str {
-        "block_sparse_moe-unfused"
+    fn layout(&self) -> &'static ExpertLayout {
+        &LAYOUT
     }
 
     fn expert_count_keys(&self) -> &'static [&'static str] {
         &["num_local_experts", "num_experts"]
     }
 
+    fn forward(&self) -> Option<&'static dyn Forward> {
+        Some(&Mixtral)
+    }
+}
+
+impl Forward for Mixtral {
     fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError> {
         let mut reader = ConfigReader::new(self.architecture(), config);
         let layers = reader.count("num_hidden_layers", MAX_LAYERS);
@@ -72,9 +94,5 @@ impl Family for Mixtral {
 
     fn tensor_name(&self, role: &Role) -> String {
         NAMING.tensor_name(role)
-    }
-
-    fn block_layer(&self, tensor: &str) -> Option<usize> {
-        NAMING.block_layer(tensor)
     }
 }

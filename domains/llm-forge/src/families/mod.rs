@@ -3,24 +3,51 @@
 //! One file per family behind one contract; shared code never branches on an architecture's name. Lookup is exact: an unknown
 //! architecture is an error that lists what is registered.
 
+mod check;
 mod config;
+mod deepseek_v2;
+mod deepseek_v3;
+mod ernie4_5_moe;
 mod error;
+mod experts;
+mod glm4_moe;
+mod gpt_oss;
+mod granitemoe;
+mod layout;
+mod llama4_text;
 mod mixtral;
 mod model;
 mod names;
 mod olmoe;
+mod phimoe;
+mod qwen2_moe;
 mod qwen3_moe;
+mod qwen3_next;
 mod shapes;
+mod sparse;
 
 use std::fmt;
 
 use serde_json::Value;
 
-pub use error::{ConfigProblem, FamilyError, ModelError, TensorProblem};
+pub use config::ConfigReader;
+pub use deepseek_v2::DeepseekV2;
+pub use deepseek_v3::DeepseekV3;
+pub use ernie4_5_moe::Ernie45Moe;
+pub use error::{ConfigProblem, FamilyError, ModelError, NotRunnable, TensorProblem};
+pub use experts::{ExpertGeometry, Groups};
+pub use glm4_moe::Glm4Moe;
+pub use gpt_oss::GptOss;
+pub use granitemoe::GraniteMoe;
+pub use layout::{BESIDE, ExpertLayout, Found, Need, OUTSIDE, Part, Rule};
+pub use llama4_text::Llama4Text;
 pub use mixtral::Mixtral;
-pub use model::{MAX_CONFIG_BYTES, Model};
+pub use model::{MAX_CONFIG_BYTES, Model, Runnable};
 pub use olmoe::Olmoe;
+pub use phimoe::Phimoe;
+pub use qwen2_moe::Qwen2Moe;
 pub use qwen3_moe::Qwen3Moe;
+pub use qwen3_next::Qwen3Next;
 
 /// Most layers a config may declare; a limit on memory, far above any model.
 pub const MAX_LAYERS: u64 = 4096;
@@ -28,20 +55,53 @@ pub const MAX_LAYERS: u64 = 4096;
 /// Most experts a layer may have; a limit on memory, far above any model.
 pub const MAX_EXPERTS: u64 = 65_536;
 
-/// One model family: what its tensors are called and what its config means.
+/// One model family: where it keeps its experts, and what its config says of them.
+///
+/// That much is enough to prune. What else can be done with a family it offers by the methods that have a default.
 pub trait Family: fmt::Debug + Sync {
-    /// Returns the `model_type` of its configs.
+    /// Returns the `model_type` of its configs, or of their `text_config`.
     fn architecture(&self) -> &'static str;
 
     /// Returns the name of the reference implementation's class.
     fn class(&self) -> &'static str;
 
-    /// Returns the id of its expert tensor layout, as recipes spell it in `expertTensorLayout`.
-    fn layout_id(&self) -> &'static str;
+    /// Returns where it keeps its experts.
+    fn layout(&self) -> &'static ExpertLayout;
 
     /// Returns the config keys that may hold the number of experts, the usual one first.
     fn expert_count_keys(&self) -> &'static [&'static str];
 
+    /// Returns the config key that holds the number of experts a token is routed to.
+    fn top_k_key(&self) -> &'static str {
+        "num_experts_per_tok"
+    }
+
+    /// Says which of the decoder's layers route to experts.
+    fn sparse(&self, _reader: &mut ConfigReader<'_>, layers: usize) -> Vec<bool> {
+        vec![true; layers]
+    }
+
+    /// Says how a token's experts are limited to groups.
+    fn groups(&self, _reader: &mut ConfigReader<'_>) -> Groups {
+        Groups::default()
+    }
+
+    /// Reads what a prune has to know from a config.
+    ///
+    /// # Errors
+    /// [`FamilyError::Config`] with every field that is missing or wrong.
+    fn experts(&self, config: &Value) -> Result<ExpertGeometry, FamilyError> {
+        ExpertGeometry::read(self, config)
+    }
+
+    /// Returns its forward pass; a family without one can be pruned, but neither profiled nor evaluated as safetensors.
+    fn forward(&self) -> Option<&'static dyn Forward> {
+        None
+    }
+}
+
+/// What the forward pass needs of a family: what all its tensors are, and everything its config means.
+pub trait Forward: fmt::Debug + Sync {
     /// Reads the geometry a config declares.
     ///
     /// # Errors
@@ -53,13 +113,24 @@ pub trait Family: fmt::Debug + Sync {
 
     /// Returns the on-disk name of a role that a geometry of this family has.
     fn tensor_name(&self, role: &Role) -> String;
-
-    /// Returns the layer whose feed-forward block a tensor's name lies in, whether or not it has a role.
-    fn block_layer(&self, tensor: &str) -> Option<usize>;
 }
 
 /// Every family there is. Adding one is its file and one line here.
-static FAMILIES: [&dyn Family; 3] = [&Mixtral, &Olmoe, &Qwen3Moe];
+static FAMILIES: [&dyn Family; 13] = [
+    &DeepseekV2,
+    &DeepseekV3,
+    &Ernie45Moe,
+    &Glm4Moe,
+    &GptOss,
+    &GraniteMoe,
+    &Llama4Text,
+    &Mixtral,
+    &Olmoe,
+    &Phimoe,
+    &Qwen2Moe,
+    &Qwen3Moe,
+    &Qwen3Next,
+];
 
 /// Returns the registered families, by architecture.
 #[must_use]
@@ -72,14 +143,19 @@ pub fn families() -> &'static [&'static dyn Family] {
 /// # Errors
 /// [`FamilyError::Unknown`], listing what is registered.
 pub fn family(architecture: &str) -> Result<&'static dyn Family, FamilyError> {
-    FAMILIES.iter().copied().find(|family| family.architecture() == architecture).ok_or_else(|| FamilyError::Unknown {
+    find(&FAMILIES, architecture)
+}
+
+/// Returns the family of exactly this architecture among `registry`.
+fn find(registry: &[&'static dyn Family], architecture: &str) -> Result<&'static dyn Family, FamilyError> {
+    registry.iter().copied().find(|family| family.architecture() == architecture).ok_or_else(|| FamilyError::Unknown {
         architecture: architecture.to_owned(),
-        registered: FAMILIES.iter().map(|family| family.architecture()).collect(),
+        registered: registry.iter().map(|family| family.architecture()).collect(),
     })
 }
 
 /// Checks the relations between fields that every family's forward pass relies on.
-fn check_relations(reader: &mut config::ConfigReader<'_>, geometry: &Geometry) {
+fn check_relations(reader: &mut ConfigReader<'_>, geometry: &Geometry) {
     if !reader.clean() {
         return;
     }
@@ -99,7 +175,7 @@ fn check_relations(reader: &mut config::ConfigReader<'_>, geometry: &Geometry) {
     reader.require(top_k <= experts, "num_experts_per_tok", &format!("at most the {experts} experts of a layer"), top_k);
 }
 
-/// What the forward pass and the prune need to know of a model, read from its `config.json`.
+/// What the forward pass needs to know of a model, read from its `config.json`.
 ///
 /// # Source
 /// The reference implementations' config classes; every field is declared by the config or by the family's documented default.

@@ -93,12 +93,6 @@ impl Naming {
             }
         }
     }
-
-    /// Returns the layer whose feed-forward module a tensor's name lies in.
-    pub fn block_layer(&self, tensor: &str) -> Option<usize> {
-        let (layer, rest) = split_layer(tensor)?;
-        rest.strip_prefix(self.block)?.starts_with('.').then_some(layer)
-    }
 }
 
 fn part_of(name: &str, names: &[&str; 3]) -> Option<ExpertPart> {
@@ -111,7 +105,7 @@ fn split_layer(tensor: &str) -> Option<(usize, &str)> {
 }
 
 /// Reads an index in its one canonical spelling, so that a name and its role determine each other.
-fn index(text: &str) -> Option<usize> {
+pub(super) fn index(text: &str) -> Option<usize> {
     let canonical = text == "0" || (!text.starts_with('0') && text.len() <= 9 && text.bytes().all(|byte| byte.is_ascii_digit()));
     if canonical { text.parse().ok() } else { None }
 }
@@ -155,11 +149,5 @@ mod tests {
         ] {
             assert_eq!(NAMING.role(name), None, "{name}");
         }
-    }
-
-    #[test]
-    fn a_block_is_a_whole_path_segment() {
-        assert_eq!(NAMING.block_layer("model.layers.3.mlp.gate.e_score_correction_bias"), Some(3));
-        assert_eq!(NAMING.block_layer("model.layers.3.mlp2.gate.weight"), None);
     }
 }

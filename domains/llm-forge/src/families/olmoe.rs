@@ -6,14 +6,30 @@
 use serde_json::Value;
 
 use super::config::ConfigReader;
+use super::layout::{BESIDE, OUTSIDE};
 use super::names::Naming;
-use super::{Family, FamilyError, Geometry, MAX_EXPERTS, MAX_LAYERS, QkNorm, Role};
+use super::{ExpertLayout, Family, FamilyError, Forward, Geometry, MAX_EXPERTS, MAX_LAYERS, QkNorm, Role, Rule};
 
 /// The `olmoe` family: every layer sparse, query and key normalised over their full width.
 #[derive(Debug)]
 pub struct Olmoe;
 
 const NAMING: Naming = Naming { block: "mlp", expert: ["gate_proj", "up_proj", "down_proj"], dense: None };
+
+static LAYOUT: ExpertLayout = ExpertLayout {
+    id: "mlp-experts-unfused",
+    layers: &["model.layers."],
+    next_token_layers: &[],
+    block: "mlp",
+    rules: &[
+        Rule::router("gate.weight"),
+        Rule::expert("experts.{}.gate_proj.weight"),
+        Rule::expert("experts.{}.up_proj.weight"),
+        Rule::expert("experts.{}.down_proj.weight"),
+    ],
+    beside: BESIDE,
+    outside: OUTSIDE,
+};
 
 impl Family for Olmoe {
     fn architecture(&self) -> &'static str {
@@ -24,14 +40,20 @@ impl Family for Olmoe {
         "OlmoeForCausalLM"
     }
 
-    fn layout_id(&self) -> &'static str {
-        "mlp-experts-unfused"
+    fn layout(&self) -> &'static ExpertLayout {
+        &LAYOUT
     }
 
     fn expert_count_keys(&self) -> &'static [&'static str] {
         &["num_experts", "num_local_experts"]
     }
 
+    fn forward(&self) -> Option<&'static dyn Forward> {
+        Some(&Olmoe)
+    }
+}
+
+impl Forward for Olmoe {
     fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError> {
         let mut reader = ConfigReader::new(self.architecture(), config);
         let layers = reader.count("num_hidden_layers", MAX_LAYERS);
@@ -80,9 +102,5 @@ impl Family for Olmoe {
 
     fn tensor_name(&self, role: &Role) -> String {
         NAMING.tensor_name(role)
-    }
-
-    fn block_layer(&self, tensor: &str) -> Option<usize> {
-        NAMING.block_layer(tensor)
     }
 }

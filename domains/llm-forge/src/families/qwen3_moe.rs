@@ -6,8 +6,10 @@
 use serde_json::Value;
 
 use super::config::ConfigReader;
+use super::layout::{BESIDE, OUTSIDE};
 use super::names::Naming;
-use super::{Family, FamilyError, Geometry, MAX_EXPERTS, MAX_LAYERS, QkNorm, Role};
+use super::sparse;
+use super::{ExpertLayout, Family, FamilyError, Forward, Geometry, MAX_EXPERTS, MAX_LAYERS, QkNorm, Role, Rule};
 
 /// The `qwen3_moe` family: dense layers may stand between sparse ones, query and key are normalised per head.
 #[derive(Debug)]
@@ -15,6 +17,21 @@ pub struct Qwen3Moe;
 
 const PROJECTIONS: [&str; 3] = ["gate_proj", "up_proj", "down_proj"];
 const NAMING: Naming = Naming { block: "mlp", expert: PROJECTIONS, dense: Some(("mlp", PROJECTIONS)) };
+
+static LAYOUT: ExpertLayout = ExpertLayout {
+    id: "mlp-experts-unfused",
+    layers: &["model.layers."],
+    next_token_layers: &[],
+    block: "mlp",
+    rules: &[
+        Rule::router("gate.weight"),
+        Rule::expert("experts.{}.gate_proj.weight"),
+        Rule::expert("experts.{}.up_proj.weight"),
+        Rule::expert("experts.{}.down_proj.weight"),
+    ],
+    beside: BESIDE,
+    outside: OUTSIDE,
+};
 
 impl Family for Qwen3Moe {
     fn architecture(&self) -> &'static str {
@@ -25,14 +42,24 @@ impl Family for Qwen3Moe {
         "Qwen3MoeForCausalLM"
     }
 
-    fn layout_id(&self) -> &'static str {
-        "mlp-experts-unfused"
+    fn layout(&self) -> &'static ExpertLayout {
+        &LAYOUT
     }
 
     fn expert_count_keys(&self) -> &'static [&'static str] {
         &["num_experts", "num_local_experts"]
     }
 
+    fn sparse(&self, reader: &mut ConfigReader<'_>, layers: usize) -> Vec<bool> {
+        sparse::step_and_list(reader, layers)
+    }
+
+    fn forward(&self) -> Option<&'static dyn Forward> {
+        Some(&Qwen3Moe)
+    }
+}
+
+impl Forward for Qwen3Moe {
     fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError> {
         let mut reader = ConfigReader::new(self.architecture(), config);
         let layers = reader.count("num_hidden_layers", MAX_LAYERS);
@@ -40,7 +67,7 @@ impl Family for Qwen3Moe {
         let heads = reader.dimension("num_attention_heads");
         reader.silu();
         reader.unquantised();
-        let sparse = sparse_layers(&mut reader, layers);
+        let sparse = sparse::step_and_list(&mut reader, layers);
         let window_in_use = reader.flag("use_sliding_window", false);
         let dense_intermediate = if sparse.contains(&false) { Some(reader.dimension("intermediate_size")) } else { None };
         let geometry = Geometry {
@@ -76,29 +103,4 @@ impl Family for Qwen3Moe {
     fn tensor_name(&self, role: &Role) -> String {
         NAMING.tensor_name(role)
     }
-
-    fn block_layer(&self, tensor: &str) -> Option<usize> {
-        NAMING.block_layer(tensor)
-    }
-}
-
-/// A layer is sparse when it is not listed in `mlp_only_layers` and its one-based place is a multiple of
-/// `decoder_sparse_step`.
-fn sparse_layers(reader: &mut ConfigReader<'_>, layers: usize) -> Vec<bool> {
-    let step = reader.optional_count("decoder_sparse_step", MAX_LAYERS).unwrap_or(1);
-    let mut sparse: Vec<bool> = (0..layers).map(|layer| (layer + 1).is_multiple_of(step)).collect();
-    let Some(listed) = reader.get("mlp_only_layers") else {
-        return sparse;
-    };
-    let Some(list) = listed.as_array() else {
-        reader.refuse("mlp_only_layers", "an array of layer indices", listed);
-        return sparse;
-    };
-    for value in list {
-        match value.as_u64().and_then(|layer| usize::try_from(layer).ok()).and_then(|layer| sparse.get_mut(layer)) {
-            Some(layer) => *layer = false,
-            None => reader.refuse("mlp_only_layers", &format!("layer indices below {layers}"), value),
-        }
-    }
-    sparse
 }

@@ -7,7 +7,7 @@ use super::rope::Rope;
 use super::wave::Wave;
 use super::weights::{Matrix, vector};
 use super::work::for_each;
-use crate::families::{AttentionPart, Geometry, Model, QkNorm, Role};
+use crate::families::{AttentionPart, Geometry, QkNorm, Role, Runnable};
 use std::ops::Range;
 
 /// One layer's attention block.
@@ -53,8 +53,8 @@ struct HeadScratch {
 
 impl<'m> Attention<'m> {
     /// Finds a layer's tensors and reads the small ones.
-    pub(super) fn open(model: &'m Model, layer: usize) -> Result<Attention<'m>, ForwardError> {
-        let g = &model.geometry;
+    pub(super) fn open(model: Runnable<'m>, layer: usize) -> Result<Attention<'m>, ForwardError> {
+        let g = model.geometry;
         let (query, key) = (g.heads * g.head_dim, g.kv_heads * g.head_dim);
         let norm_of = |part, full_width| match g.qk_norm {
             QkNorm::None => Ok(Vec::new()),
@@ -244,7 +244,7 @@ impl<'m> Attention<'m> {
 
 impl<'m> Projection<'m> {
     fn open(
-        model: &'m Model,
+        model: Runnable<'m>,
         layer: usize,
         part: AttentionPart,
         bias: AttentionPart,

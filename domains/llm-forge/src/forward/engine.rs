@@ -13,13 +13,13 @@ use super::routing::{self, Router};
 use super::wave::Wave;
 use super::weights::Matrix;
 use super::{ForwardError, Routing};
-use crate::families::{Model, Role};
+use crate::families::{Model, Role, Runnable};
 use crate::progress::Progress;
 use std::ops::ControlFlow;
 
 /// Runs sequences through a model.
 pub struct Engine<'m> {
-    model: &'m Model,
+    model: Runnable<'m>,
     options: Options,
     isa: Isa,
     rope: Rope,
@@ -56,7 +56,7 @@ impl<'m> Engine<'m> {
     /// Prepares to run a model with the widest instructions this machine has.
     ///
     /// # Errors
-    /// When an option is zero.
+    /// When an option is zero, or the model cannot be run.
     pub fn new(model: &'m Model, options: Options) -> Result<Engine<'m>, ForwardError> {
         Engine::with_isa(model, options, Isa::detect())
     }
@@ -64,10 +64,11 @@ impl<'m> Engine<'m> {
     /// Prepares to run a model with chosen instructions; results are the same with any.
     ///
     /// # Errors
-    /// When an option is zero.
+    /// When an option is zero, or the model cannot be run.
     pub fn with_isa(model: &'m Model, options: Options, isa: Isa) -> Result<Engine<'m>, ForwardError> {
         options.check()?;
-        let g = &model.geometry;
+        let model = model.runnable()?;
+        let g = model.geometry;
         Ok(Engine {
             model,
             options,
@@ -143,7 +144,7 @@ impl<'m> Engine<'m> {
         observer: &mut dyn Observer,
         meter: &mut Meter<'_>,
     ) -> Result<Wave, ForwardError> {
-        let g = &self.model.geometry;
+        let g = self.model.geometry;
         wave.embed(&Matrix::open(self.model, &Role::Embedding, g.vocab, g.hidden)?)?;
         let longest = wave.sequences().iter().map(Vec::len).max().unwrap_or(0);
         if longest > self.rope.positions() {

@@ -1,6 +1,7 @@
 //! Why a forward pass stopped.
 
 use crate::checkpoint::{CheckpointError, Dtype};
+use crate::families::NotRunnable;
 
 /// Why a forward pass stopped.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +13,9 @@ pub enum ForwardError {
         /// The option.
         name: &'static str,
     },
+    /// The model cannot be run.
+    #[error(transparent)]
+    NotRunnable(#[from] NotRunnable),
     /// Weights could not be read.
     #[error("cannot read the weights of `{tensor}`: {source}")]
     Weights {

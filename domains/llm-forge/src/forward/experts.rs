@@ -7,7 +7,7 @@ use super::routing::Routing;
 use super::wave::{ROWS_AT_ONCE, Wave};
 use super::weights::{Matrix, vector};
 use super::work::for_each;
-use crate::families::{ExpertPart, Geometry, Model, Role};
+use crate::families::{ExpertPart, Geometry, Role, Runnable};
 use std::ops::Range;
 
 /// A gated feed-forward block: `down(silu(gate(x)) * up(x))`.
@@ -38,7 +38,7 @@ pub(super) struct Buffers {
 }
 
 impl<'m> Block<'m> {
-    fn open(model: &'m Model, role: impl Fn(ExpertPart) -> Role, inner: usize) -> Result<Block<'m>, ForwardError> {
+    fn open(model: Runnable<'m>, role: impl Fn(ExpertPart) -> Role, inner: usize) -> Result<Block<'m>, ForwardError> {
         let hidden = model.geometry.hidden;
         Ok(Block {
             gate: Matrix::open(model, &role(ExpertPart::Gate), inner, hidden)?,
@@ -72,14 +72,14 @@ impl<'m> Block<'m> {
 
 /// Adds a dense layer's feed-forward output to the wave's hidden states.
 pub(super) fn run_dense<'s>(
-    model: &Model,
+    model: Runnable<'_>,
     layer: usize,
     inner: usize,
     isa: Isa,
     wave: &mut Wave,
     scratch: impl Iterator<Item = &'s mut Scratch>,
 ) -> Result<(), ForwardError> {
-    let g = &model.geometry;
+    let g = model.geometry;
     let norm = vector(model, &Role::FeedForwardNorm { layer }, g.hidden)?;
     let block = Block::open(model, |part| Role::Dense { layer, part }, inner)?;
     let mut scratch: Vec<&mut Scratch> = scratch.collect();
@@ -152,7 +152,7 @@ impl Grouped {
 
 /// One layer's experts at work on a wave.
 pub(super) struct Experts<'a, 'm> {
-    pub(super) model: &'m Model,
+    pub(super) model: Runnable<'m>,
     pub(super) layer: usize,
     pub(super) isa: Isa,
     /// `[tokens, hidden]`: the router's input, which is the experts' input too.
@@ -189,7 +189,7 @@ impl Experts<'_, '_> {
     }
 
     fn geometry(&self) -> &Geometry {
-        &self.model.geometry
+        self.model.geometry
     }
 
     /// Computes the outputs of a run of experts, in grouped order.

@@ -6,7 +6,7 @@ use super::kernels::{self, Isa, Rows};
 use super::wave::{ROWS_AT_ONCE, Wave};
 use super::weights::{Matrix, vector};
 use super::work::for_each;
-use crate::families::{Model, Role};
+use crate::families::{Role, Runnable};
 
 /// Outputs computed together. Fixed, because partial sums of the softmax are taken per block.
 const VOCABULARY_BLOCK: usize = 1024;
@@ -51,8 +51,8 @@ struct Running {
 }
 
 impl<'m> Head<'m> {
-    pub(super) fn open(model: &'m Model, isa: Isa, threads: usize) -> Result<Head<'m>, ForwardError> {
-        let g = &model.geometry;
+    pub(super) fn open(model: Runnable<'m>, isa: Isa, threads: usize) -> Result<Head<'m>, ForwardError> {
+        let g = model.geometry;
         let role = if g.tie_embeddings { Role::Embedding } else { Role::Output };
         Ok(Head {
             isa,

@@ -1,6 +1,6 @@
 //! Which experts are left, so that a pruned model can be evaluated before it is written.
 
-use crate::families::Geometry;
+use crate::families::ExpertGeometry;
 use std::collections::BTreeMap;
 
 /// Which experts each layer keeps. A dropped expert is out of the softmax, which gives, bit for bit, what the model gives with
@@ -63,11 +63,11 @@ impl ExpertMask {
     /// # Errors
     /// When a sparse layer is missing, a dense one is named, an expert does not exist or is named twice, or fewer experts are
     /// left than a token is routed to.
-    pub fn new(geometry: &Geometry, kept: &BTreeMap<usize, Vec<usize>>) -> Result<ExpertMask, MaskError> {
+    pub fn new(geometry: &ExpertGeometry, kept: &BTreeMap<usize, Vec<usize>>) -> Result<ExpertMask, MaskError> {
         if let Some(layer) = kept.keys().find(|layer| !geometry.sparse.get(**layer).copied().unwrap_or(false)) {
             return Err(MaskError::LayerDense { layer: *layer });
         }
-        let sparse = (0..geometry.layers).filter(|layer| geometry.sparse[*layer]);
+        let sparse = geometry.sparse_layers();
         let flags = sparse.map(|layer| {
             let kept = kept.get(&layer).ok_or(MaskError::LayerMissing { layer })?;
             Ok((layer, layer_flags(geometry, layer, kept)?))
@@ -82,7 +82,7 @@ impl ExpertMask {
     }
 }
 
-fn layer_flags(geometry: &Geometry, layer: usize, kept: &[usize]) -> Result<Vec<bool>, MaskError> {
+fn layer_flags(geometry: &ExpertGeometry, layer: usize, kept: &[usize]) -> Result<Vec<bool>, MaskError> {
     let mut flags = vec![false; geometry.experts];
     for expert in kept.iter().copied() {
         let flag = flags.get_mut(expert).ok_or(MaskError::NoSuchExpert { layer, expert, experts: geometry.experts })?;

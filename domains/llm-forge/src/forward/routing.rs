@@ -6,7 +6,7 @@ use super::kernels::{self, Isa, SliceRows};
 use super::wave::{ROWS_AT_ONCE, Wave};
 use super::weights::{vector, whole};
 use super::work::for_each;
-use crate::families::{Geometry, Model, Role};
+use crate::families::{Geometry, Role, Runnable};
 
 /// Where every token of a wave goes in one layer.
 #[derive(Clone, Debug, Default)]
@@ -56,8 +56,8 @@ struct Item<'a> {
 
 impl<'m> Router<'m> {
     /// Reads a layer's router.
-    pub(super) fn open(model: &'m Model, layer: usize) -> Result<Router<'m>, ForwardError> {
-        let g = &model.geometry;
+    pub(super) fn open(model: Runnable<'m>, layer: usize) -> Result<Router<'m>, ForwardError> {
+        let g = model.geometry;
         Ok(Router {
             geometry: g,
             layer,

@@ -3,7 +3,7 @@
 use super::ForwardError;
 use super::kernels::Rows;
 use crate::checkpoint::{Checkpoint, Dtype, TensorInfo, f16_to_f32};
-use crate::families::{Model, Role};
+use crate::families::{Role, Runnable};
 use std::ops::Range;
 
 /// A projection `[outputs, width]` that stays in the checkpoint.
@@ -17,9 +17,9 @@ pub(super) struct Matrix<'m> {
 
 impl<'m> Matrix<'m> {
     /// Finds the tensor of a role and holds its shape against the geometry.
-    pub(super) fn open(model: &'m Model, role: &Role, outputs: usize, width: usize) -> Result<Matrix<'m>, ForwardError> {
+    pub(super) fn open(model: Runnable<'m>, role: &Role, outputs: usize, width: usize) -> Result<Matrix<'m>, ForwardError> {
         let tensor = find(model, role, &[outputs as u64, width as u64])?;
-        Ok(Matrix { checkpoint: &model.checkpoint, tensor, outputs, width })
+        Ok(Matrix { checkpoint: model.checkpoint, tensor, outputs, width })
     }
 
     /// Reads one row.
@@ -46,24 +46,24 @@ impl Rows for Matrix<'_> {
 }
 
 /// Reads a whole vector.
-pub(super) fn vector(model: &Model, role: &Role, len: usize) -> Result<Vec<f32>, ForwardError> {
+pub(super) fn vector(model: Runnable<'_>, role: &Role, len: usize) -> Result<Vec<f32>, ForwardError> {
     let tensor = find(model, role, &[len as u64])?;
     let bytes = (len * element_bytes(tensor)?) as u64;
     let mut out = vec![0.0; len];
-    read_widened(&model.checkpoint, tensor, 0..bytes, &mut Vec::new(), &mut out)?;
+    read_widened(model.checkpoint, tensor, 0..bytes, &mut Vec::new(), &mut out)?;
     Ok(out)
 }
 
 /// Reads a whole matrix: for small ones, such as a router.
-pub(super) fn whole(model: &Model, role: &Role, outputs: usize, width: usize) -> Result<Vec<f32>, ForwardError> {
+pub(super) fn whole(model: Runnable<'_>, role: &Role, outputs: usize, width: usize) -> Result<Vec<f32>, ForwardError> {
     let matrix = Matrix::open(model, role, outputs, width)?;
     let mut out = vec![0.0; outputs * width];
     matrix.read(0..outputs, &mut Vec::new(), &mut out)?;
     Ok(out)
 }
 
-fn find<'m>(model: &'m Model, role: &Role, expected: &[u64]) -> Result<&'m TensorInfo, ForwardError> {
-    let name = model.family.tensor_name(role);
+fn find<'m>(model: Runnable<'m>, role: &Role, expected: &[u64]) -> Result<&'m TensorInfo, ForwardError> {
+    let name = model.forward.tensor_name(role);
     let tensor = model.checkpoint.get(&name).ok_or(ForwardError::Missing { tensor: name })?;
     if tensor.shape != expected {
         return Err(ForwardError::Shape { tensor: tensor.name.clone(), expected: expected.to_vec(), got: tensor.shape.clone() });

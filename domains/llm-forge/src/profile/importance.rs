@@ -1,7 +1,7 @@
 //! The file that carries one metric from a profile to a prune.
 
 use super::{Metric, Profile};
-use crate::families::Geometry;
+use crate::families::ExpertGeometry;
 use crate::prune::Scores;
 use aw_alloy::text::{Limits, SyntaxError, json};
 use serde::Deserialize;
@@ -63,7 +63,7 @@ pub struct Importance {
 #[derive(Clone, Copy, Debug)]
 pub struct Expectation<'a> {
     /// The model's geometry.
-    pub geometry: &'a Geometry,
+    pub geometry: &'a ExpertGeometry,
     /// The hash of its weights, where known.
     pub source_model_sha256: Option<&'a str>,
 }
@@ -347,7 +347,12 @@ impl Fields {
     }
 
     /// Reads activation counts, which must add up.
-    fn counts(&self, metric: Metric, geometry: &Geometry, tokens: u64) -> Result<BTreeMap<usize, Vec<u64>>, ImportanceError> {
+    fn counts(
+        &self,
+        metric: Metric,
+        geometry: &ExpertGeometry,
+        tokens: u64,
+    ) -> Result<BTreeMap<usize, Vec<u64>>, ImportanceError> {
         let layers = self.layers(metric, geometry, |count: &u64| *count > 0)?;
         let expected = tokens.saturating_mul(geometry.top_k as u64);
         for (layer, counts) in &layers {
@@ -367,7 +372,7 @@ impl Fields {
     fn layers<T: DeserializeOwned>(
         &self,
         metric: Metric,
-        geometry: &Geometry,
+        geometry: &ExpertGeometry,
         is_set: impl Fn(&T) -> bool,
     ) -> Result<BTreeMap<usize, Vec<T>>, ImportanceError> {
         let key = metric.key();
@@ -409,7 +414,7 @@ mod tests {
             "intermediate_size": 4, "num_local_experts": 2, "num_experts_per_tok": 1, "rms_norm_eps": 1e-6,
             "max_position_embeddings": 64
         });
-        let geometry = family("mixtral").unwrap().geometry(&config).unwrap();
+        let geometry = family("mixtral").unwrap().experts(&config).unwrap();
         Importance::from_bytes(text.as_bytes(), Metric::Reap, Expectation { geometry: &geometry, source_model_sha256: None })
     }
 

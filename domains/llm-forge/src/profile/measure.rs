@@ -152,7 +152,7 @@ pub fn measure_sequences<E>(
 where
     ProfileError: From<E>,
 {
-    let g = &model.geometry;
+    let g = &model.experts;
     let mut gatherer = Gatherer { layers: BTreeMap::new(), experts: g.experts };
     let (mut examples, mut tokens) = (0, 0);
     let sequences = sequences.into_iter().map(|sequence| sequence.map_err(ProfileError::from));

@@ -29,11 +29,11 @@ mod verify;
 
 pub use companions::{companion_files, is_tokenizer_file};
 pub use config::{ConfigEditError, edit_expert_count};
-pub use plan::{Counters, DEFAULT_SHARD_BYTES, PlanError, PlannedShard, PlannedTensor, PrunePlan, plan_prune};
+pub use plan::{Counters, DEFAULT_SHARD_BYTES, PlanError, PlannedShard, PlannedTensor, PrunePlan, Slice, plan_prune};
 pub use random::random_scores;
 pub use rewrite::{FileRecord, RewriteError, Rewritten, rewrite};
 pub use router::router_l2;
-pub use selection::{Scores, SelectError, Selection, check_keep};
+pub use selection::{Scores, SelectError, Selection, check_budget, check_keep};
 pub use sidecar::{
     ImportanceRecord, RankedBy, SIDECAR_FILE, SIDECAR_SCHEMA, SelectionRecord, ShardIn, ShardOut, Sidecar, Source, Times, Tool,
 };

@@ -4,7 +4,7 @@ use super::header;
 use super::layout::{Action, classify};
 use super::{Selection, edit_expert_count};
 use crate::checkpoint::{Dtype, TensorInfo};
-use crate::families::{Model, Role};
+use crate::families::Model;
 
 /// Default size of an output shard's tensors, in bytes: 5 GiB.
 pub const DEFAULT_SHARD_BYTES: u64 = 5 << 30;
@@ -26,8 +26,8 @@ pub enum PlanError {
         /// The family's layout.
         layout: &'static str,
     },
-    /// A tensor has as many rows as there are experts and is not in the layout.
-    #[error("tensor `{tensor}` of shape {shape:?} has one row per expert, but layout `{layout}` does not list it")]
+    /// A tensor has as many entries as there are experts and is not in the layout.
+    #[error("tensor `{tensor}` of shape {shape:?} has one entry per expert, but layout `{layout}` does not list it")]
     UnlistedExpertAxis {
         /// The tensor.
         tensor: String,
@@ -62,7 +62,7 @@ pub enum PlanError {
 /// How many tensors were treated how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Counters {
-    /// Routers of which only the kept rows were written.
+    /// Routers, and other tensors with an entry per expert, of which only the kept entries were written.
     pub router_gate_sliced: u64,
     /// Tensors of kept experts, copied under their new names.
     pub kept_renamed: u64,
@@ -87,8 +87,17 @@ pub struct PlannedTensor {
     pub bytes: u64,
     /// Place of the source tensor in the checkpoint's tensors.
     pub source: usize,
-    /// The layer whose kept rows are written; `None` when the tensor is written whole.
-    pub sliced: Option<usize>,
+    /// Which part is written; `None` when the tensor is written whole.
+    pub sliced: Option<Slice>,
+}
+
+/// The kept experts' part of a tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// The layer whose kept experts these are.
+    pub layer: usize,
+    /// The axis along which the experts lie.
+    pub axis: usize,
 }
 
 /// One file of the output.
@@ -140,9 +149,14 @@ pub fn plan_prune(model: &Model, selection: &Selection, shard_bytes: u64) -> Res
     let (mut parameters_in, mut parameters_out) = (0, 0);
     for (source, tensor) in model.checkpoint.tensors().iter().enumerate() {
         let planned = plan_tensor(model, selection, source, tensor, &mut counters)?;
-        parameters_in += elements(tensor.len, tensor.dtype);
+        let parameters = model.parameters(tensor);
+        parameters_in += parameters;
         if let Some(planned) = planned {
-            parameters_out += elements(planned.bytes, planned.dtype);
+            parameters_out += if planned.sliced.is_some() {
+                parameters / selection.experts() as u64 * selection.keep() as u64
+            } else {
+                parameters
+            };
             packer.push(planned)?;
         }
     }
@@ -164,12 +178,12 @@ impl PrunePlan {
     /// Returns the parameters a token passes through, before and after alike: top-k and expert size do not change.
     #[must_use]
     pub fn active_parameters(model: &Model) -> u64 {
-        let (experts, top_k) = (model.geometry.experts as u64, model.geometry.top_k as u64);
+        let (experts, top_k) = (model.experts.experts as u64, model.experts.top_k as u64);
         let (mut other, mut expert) = (0, 0);
         for tensor in model.checkpoint.tensors() {
-            match model.family.role(&tensor.name) {
-                Some(Role::Expert { .. }) => expert += elements(tensor.len, tensor.dtype),
-                _ => other += elements(tensor.len, tensor.dtype),
+            match model.rule(&tensor.name) {
+                Some(rule) if rule.is_expert_weight() => expert += model.parameters(tensor),
+                _ => other += model.parameters(tensor),
             }
         }
         other + expert / experts * top_k
@@ -177,12 +191,12 @@ impl PrunePlan {
 }
 
 fn check_geometry(model: &Model, selection: &Selection) -> Result<(), PlanError> {
-    let sparse: Vec<usize> = model.geometry.sparse_layers().collect();
+    let sparse: Vec<usize> = model.experts.sparse_layers().collect();
     let layers: Vec<usize> = selection.layers().keys().copied().collect();
-    if selection.experts() == model.geometry.experts && layers == sparse {
+    if selection.experts() == model.experts.experts && layers == sparse {
         return Ok(());
     }
-    Err(PlanError::OtherGeometry { selected: selection.experts(), layers, experts: model.geometry.experts, sparse })
+    Err(PlanError::OtherGeometry { selected: selection.experts(), layers, experts: model.experts.experts, sparse })
 }
 
 fn plan_tensor(
@@ -200,7 +214,7 @@ fn plan_tensor(
         source,
         sliced: None,
     };
-    match classify(model.family, selection, tensor)? {
+    match classify(model, selection, tensor)? {
         Action::Keep => counters.kept_unchanged += 1,
         Action::Rename(name) => {
             counters.kept_renamed += 1;
@@ -210,18 +224,14 @@ fn plan_tensor(
             counters.dropped_expert += 1;
             return Ok(None);
         }
-        Action::Slice { layer } => {
-            counters.router_gate_sliced += 1;
+        Action::Slice { slice, fused } => {
+            *(if fused { &mut counters.fused_sliced } else { &mut counters.router_gate_sliced }) += 1;
             planned.bytes = tensor.len / selection.experts() as u64 * selection.keep() as u64;
-            planned.shape[0] = selection.keep() as u64;
-            planned.sliced = Some(layer);
+            planned.shape[slice.axis] = selection.keep() as u64;
+            planned.sliced = Some(slice);
         }
     }
     Ok(Some(planned))
-}
-
-fn elements(bytes: u64, dtype: Dtype) -> u64 {
-    bytes / dtype.size_bytes() as u64
 }
 
 /// Fills shards in order.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Scores;
-use crate::families::Geometry;
+use crate::families::ExpertGeometry;
 
 /// SplitMix64.
 ///
@@ -25,7 +25,7 @@ impl SplitMix64 {
 /// Gives every expert of every sparse layer the next number of the generator seeded with `seed`, layers ascending and
 /// experts ascending within a layer.
 #[must_use]
-pub fn random_scores(geometry: &Geometry, seed: u64) -> Scores {
+pub fn random_scores(geometry: &ExpertGeometry, seed: u64) -> Scores {
     let mut generator = SplitMix64(seed);
     let mut layers = BTreeMap::new();
     for layer in geometry.sparse_layers() {

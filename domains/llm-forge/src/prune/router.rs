@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Scores;
 use crate::checkpoint::{CheckpointError, widen};
-use crate::families::{Model, Role};
+use crate::families::Model;
 
 /// Computes the L2 norm of every row of every router, in f32 from the stored type in index order.
 ///
@@ -14,15 +14,15 @@ use crate::families::{Model, Role};
 /// When a router cannot be read.
 pub fn router_l2(model: &Model) -> Result<Scores, CheckpointError> {
     let mut layers = BTreeMap::new();
-    for layer in model.geometry.sparse_layers() {
-        let name = model.family.tensor_name(&Role::Router { layer });
-        let router = model.checkpoint.get(&name).expect("an open model has every tensor of its geometry");
-        let row_bytes = router.len / model.geometry.experts as u64;
+    let experts = model.experts.experts;
+    for layer in model.experts.sparse_layers() {
+        let router = model.router(layer).expect("an open model has a router in every layer with experts");
+        let row_bytes = router.len / experts as u64;
         let mut row = vec![0; usize::try_from(row_bytes).expect("a row lies within a file this machine can address")];
-        let mut norms = Vec::with_capacity(model.geometry.experts);
-        for expert in 0..model.geometry.experts as u64 {
+        let mut norms = Vec::with_capacity(experts);
+        for expert in 0..experts as u64 {
             model.checkpoint.read_into(router, expert * row_bytes..(expert + 1) * row_bytes, &mut row)?;
-            let values = widen(router.dtype, &row).expect("an open model holds types that widen");
+            let values = widen(router.dtype, &row).expect("the router of an open model is of a type that widens");
             norms.push(f64::from(norm(&values)));
         }
         layers.insert(layer, norms);

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::Strategy;
-use crate::families::Geometry;
+use crate::families::{ExpertGeometry, Groups};
 
 /// A number per expert of every sparse layer; larger is more worth keeping.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,28 @@ pub enum SelectError {
         keep: usize,
         /// Experts per layer.
         experts: usize,
+    },
+    /// The experts that would stay do not fill the groups a token is routed by.
+    #[error("cannot keep {keep} experts per layer: they are routed in {} groups, each of which must keep as many; {reason}", .groups.count)]
+    Groups {
+        /// Experts to keep.
+        keep: usize,
+        /// How experts are grouped.
+        groups: Groups,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// A kept list takes more experts from one group than from another.
+    #[error("layer {layer}: kept experts {kept:?} are not {each} of every group of {group}")]
+    Uneven {
+        /// The layer.
+        layer: usize,
+        /// The list as given.
+        kept: Vec<usize>,
+        /// How many each group should keep.
+        each: usize,
+        /// Experts in a group.
+        group: usize,
     },
     /// A sparse layer has no scores.
     #[error("layer {layer} routes to experts but has no scores; scored: {scored:?}")]
@@ -102,24 +124,25 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Keeps the `keep` experts of each layer with the largest scores, ties to the lower index.
+    /// Keeps the `keep` experts of each layer with the largest scores, ties to the lower index. Where experts are routed in
+    /// groups, the best of each group are kept, as many of every group.
     ///
     /// # Errors
     /// When `keep` is out of bounds, scores do not fit the geometry, are not finite, or a measured layer is all zero.
-    pub fn rank(geometry: &Geometry, strategy: Strategy, scores: &Scores, keep: usize) -> Result<Self, SelectError> {
+    pub fn rank(geometry: &ExpertGeometry, strategy: Strategy, scores: &Scores, keep: usize) -> Result<Self, SelectError> {
         check_keep(geometry, keep)?;
         let layers = match scores {
             Scores::Counts(layers) => {
                 check_layers(geometry, layers)?;
                 refuse_unreached(strategy, layers, |count| *count == 0)?;
-                layers.iter().map(|(layer, counts)| (*layer, best(counts, keep, |a, b| a.cmp(b)))).collect()
+                layers.iter().map(|(layer, counts)| (*layer, best(counts, geometry.groups, keep, |a, b| a.cmp(b)))).collect()
             }
             Scores::Values(layers) => {
                 check_layers(geometry, layers)?;
                 check_finite(layers)?;
                 refuse_unreached(strategy, layers, |value| value.abs() <= 0.0)?;
                 let order = |a: &f64, b: &f64| a.partial_cmp(b).unwrap_or(Ordering::Equal);
-                layers.iter().map(|(layer, values)| (*layer, best(values, keep, order))).collect()
+                layers.iter().map(|(layer, values)| (*layer, best(values, geometry.groups, keep, order))).collect()
             }
         };
         Ok(Self { experts: geometry.experts, keep, layers })
@@ -129,7 +152,7 @@ impl Selection {
     ///
     /// # Errors
     /// When the lists do not fit the geometry, are of different lengths, or are not ascending.
-    pub fn from_kept(geometry: &Geometry, kept: &BTreeMap<usize, Vec<usize>>) -> Result<Self, SelectError> {
+    pub fn from_kept(geometry: &ExpertGeometry, kept: &BTreeMap<usize, Vec<usize>>) -> Result<Self, SelectError> {
         let keep = kept.values().next().map_or(0, Vec::len);
         check_keep(geometry, keep)?;
         check_covers(geometry, kept)?;
@@ -139,17 +162,23 @@ impl Selection {
             if list.len() != keep || !ascending || list.last().is_some_and(|last| *last >= experts) {
                 return Err(SelectError::KeptList { layer: *layer, kept: list.clone(), keep, experts });
             }
+            let (group, each) = (experts / geometry.groups.count, keep / geometry.groups.count);
+            if list.chunks(each).enumerate().any(|(place, part)| part.iter().any(|expert| expert / group != place)) {
+                return Err(SelectError::Uneven { layer: *layer, kept: list.clone(), each, group });
+            }
         }
         Ok(Self { experts, keep, layers: kept.clone() })
     }
 
-    /// Keeps the first `keep` experts of each layer: of the right size for an estimate, before anything is measured.
+    /// Keeps the first experts of each layer or group: of the right size for an estimate, before anything is measured.
     ///
     /// # Errors
     /// When `keep` is out of bounds.
-    pub fn for_estimate(geometry: &Geometry, keep: usize) -> Result<Self, SelectError> {
+    pub fn for_estimate(geometry: &ExpertGeometry, keep: usize) -> Result<Self, SelectError> {
         check_keep(geometry, keep)?;
-        let layers = geometry.sparse_layers().map(|layer| (layer, (0..keep).collect())).collect();
+        let (group, each) = (geometry.experts / geometry.groups.count, keep / geometry.groups.count);
+        let first: Vec<usize> = (0..geometry.groups.count).flat_map(|place| place * group..place * group + each).collect();
+        let layers = geometry.sparse_layers().map(|layer| (layer, first.clone())).collect();
         Ok(Self { experts: geometry.experts, keep, layers })
     }
 
@@ -178,22 +207,45 @@ impl Selection {
     }
 }
 
-/// Refuses a number of experts to keep that leaves fewer than top-k, or all.
+/// Refuses a number of experts to keep that leaves fewer than top-k, or all, or that the groups cannot share evenly.
 ///
 /// # Errors
-/// [`SelectError::BelowTopK`], [`SelectError::NothingToPrune`].
-pub fn check_keep(geometry: &Geometry, keep: usize) -> Result<(), SelectError> {
-    let Geometry { experts, top_k, .. } = *geometry;
+/// [`SelectError::BelowTopK`], [`SelectError::NothingToPrune`], [`SelectError::Groups`].
+pub fn check_keep(geometry: &ExpertGeometry, keep: usize) -> Result<(), SelectError> {
+    check_budget(geometry.experts, geometry.top_k, geometry.groups, keep)
+}
+
+/// The same, of a model known by its numbers only.
+///
+/// # Errors
+/// As [`check_keep`].
+pub fn check_budget(experts: usize, top_k: usize, groups: Groups, keep: usize) -> Result<(), SelectError> {
     if keep < top_k {
         return Err(SelectError::BelowTopK { keep, top_k });
     }
     if keep >= experts {
         return Err(SelectError::NothingToPrune { keep, experts });
     }
+    let refused = |reason| Err(SelectError::Groups { keep, groups, reason });
+    let each = keep / groups.count;
+    if !keep.is_multiple_of(groups.count) {
+        return refused(format!("keep a multiple of {}", groups.count));
+    }
+    if each < groups.scored_by {
+        return refused(format!(
+            "a group is scored by its best {}, so keep at least {}",
+            groups.scored_by,
+            groups.scored_by * groups.count
+        ));
+    }
+    if each * groups.used < top_k {
+        let least = top_k.div_ceil(groups.used) * groups.count;
+        return refused(format!("a token takes {top_k} experts from {} of the groups, so keep at least {least}", groups.used));
+    }
     Ok(())
 }
 
-fn check_layers<T>(geometry: &Geometry, layers: &BTreeMap<usize, Vec<T>>) -> Result<(), SelectError> {
+fn check_layers<T>(geometry: &ExpertGeometry, layers: &BTreeMap<usize, Vec<T>>) -> Result<(), SelectError> {
     check_covers(geometry, layers)?;
     for (layer, scores) in layers {
         if scores.len() != geometry.experts {
@@ -205,7 +257,7 @@ fn check_layers<T>(geometry: &Geometry, layers: &BTreeMap<usize, Vec<T>>) -> Res
 }
 
 /// Holds the layers given against the sparse layers, both ways.
-fn check_covers<T>(geometry: &Geometry, layers: &BTreeMap<usize, T>) -> Result<(), SelectError> {
+fn check_covers<T>(geometry: &ExpertGeometry, layers: &BTreeMap<usize, T>) -> Result<(), SelectError> {
     let sparse: Vec<usize> = geometry.sparse_layers().collect();
     if let Some(layer) = sparse.iter().find(|layer| !layers.contains_key(layer)) {
         return Err(SelectError::MissingLayer { layer: *layer, scored: layers.keys().copied().collect() });
@@ -236,10 +288,15 @@ fn refuse_unreached<T>(
     }
 }
 
-fn best<T>(scores: &[T], keep: usize, order: impl Fn(&T, &T) -> Ordering) -> Vec<usize> {
-    let mut ranked: Vec<usize> = (0..scores.len()).collect();
-    ranked.sort_by(|a, b| order(&scores[*b], &scores[*a]).then(a.cmp(b)));
-    ranked.truncate(keep);
-    ranked.sort_unstable();
-    ranked
+/// The `keep` best, as many of every group, ascending.
+fn best<T>(scores: &[T], groups: Groups, keep: usize, order: impl Fn(&T, &T) -> Ordering) -> Vec<usize> {
+    let (group, each) = (scores.len() / groups.count, keep / groups.count);
+    let mut kept = Vec::with_capacity(keep);
+    for first in (0..scores.len()).step_by(group) {
+        let mut ranked: Vec<usize> = (first..first + group).collect();
+        ranked.sort_by(|a, b| order(&scores[*b], &scores[*a]).then(a.cmp(b)));
+        kept.extend(&ranked[..each]);
+    }
+    kept.sort_unstable();
+    kept
 }

@@ -68,11 +68,16 @@ fn push_spans(model: &Model, plan: &PrunePlan, tensor: &PlannedTensor, shard_out
     };
     match tensor.sliced {
         None => push(source.offset, source.offset + source.len),
-        Some(layer) => {
-            let row = source.len / plan.selection.experts() as u64;
-            for kept in &plan.selection.layers()[&layer] {
-                let begin = source.offset + *kept as u64 * row;
-                push(begin, begin + row);
+        Some(slice) => {
+            let experts = plan.selection.experts() as u64;
+            // What lies before the axis of the experts: one block of all experts for each of its places.
+            let blocks: u64 = source.shape[..slice.axis].iter().product();
+            let entry = source.len / (blocks * experts).max(1);
+            for block in 0..blocks {
+                for kept in &plan.selection.layers()[&slice.layer] {
+                    let begin = source.offset + (block * experts + *kept as u64) * entry;
+                    push(begin, begin + entry);
+                }
             }
         }
     }

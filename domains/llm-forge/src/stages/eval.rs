@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::facts::{Facts, need_tokenizer};
+use super::facts::{Facts, need_forward, need_tokenizer};
 use super::profile::corpus_bytes;
 use super::prune::StrategyName;
 use super::{EVALUATION, IMPORTANCE, MODEL, config, corpora, failed, path, planned_config};
@@ -186,6 +186,7 @@ impl Stage for Eval {
     fn plan(&self, request: &PlanRequest<'_>) -> Result<Estimate, Vec<Problem>> {
         let eval: EvalConfig = config(request.config)?;
         let facts = Facts::read(request.facts)?;
+        need_forward(&facts)?;
         need_tokenizer(&facts)?;
         let mut problems = Vec::new();
         for (index, control) in eval.controls.iter().enumerate() {
@@ -265,8 +266,8 @@ fn variants<'a>(eval: &EvalConfig, base: &'a Model, forged: &'a Model, inputs: &
         let ranking = control.ranking();
         let file = ranking.measured_on().and_then(|corpus| inputs.folders.get(&format!("{IMPORTANCE}/{corpus}")));
         let file = file.map(|folder| folder.join(ranking.file_name()));
-        let (selection, _) = ranking::select(base, &ranking, forged.geometry.experts, file.as_deref(), hash.as_ref())?;
-        let mask = ExpertMask::new(&base.geometry, selection.layers()).map_err(failed("mask"))?;
+        let (selection, _) = ranking::select(base, &ranking, forged.experts.experts, file.as_deref(), hash.as_ref())?;
+        let mask = ExpertMask::new(&base.experts, selection.layers()).map_err(failed("mask"))?;
         variants.push(Variant { name: control.name.clone(), model: base, mask: Some(mask) });
     }
     Ok(variants)

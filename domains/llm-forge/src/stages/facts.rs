@@ -6,12 +6,16 @@ use aw_domain::Problem;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::families::Groups;
+
 /// What stages know of the model at plan time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Facts {
     pub(crate) architecture: String,
     pub(crate) layout: String,
     pub(crate) layers: usize,
+    /// Layers with experts that no profile covers: those that predict further tokens.
+    pub(crate) unmeasured_layers: Vec<usize>,
     pub(crate) hidden: usize,
     pub(crate) vocab: usize,
     pub(crate) max_positions: usize,
@@ -20,12 +24,15 @@ pub(crate) struct Facts {
     /// Experts per layer of the unmodified source.
     pub(crate) source_experts: usize,
     pub(crate) top_k: usize,
+    pub(crate) groups: Groups,
     /// Bytes of expert and router tensors now.
     pub(crate) expert_bytes: u64,
     /// Bytes of all other tensors.
     pub(crate) other_bytes: u64,
     /// Parameters a token passes through.
     pub(crate) active_parameters: u64,
+    /// Why the forward pass cannot run the model, when it cannot.
+    pub(crate) forward_problem: Option<String>,
     /// Why the model's tokenizer cannot be used, when it cannot.
     pub(crate) tokenizer_problem: Option<String>,
     /// Corpora the current model is profiled on by the stages so far.
@@ -75,5 +82,16 @@ pub(crate) fn need_tokenizer(facts: &Facts) -> Result<(), Vec<Problem>> {
             let hint = "put the tokenizer the model was published with into its folder";
             Err(vec![Problem::new("tokenizer", "", problem.clone()).hint(hint)])
         }
+    }
+}
+
+/// Says whether the forward pass can run the model.
+pub(crate) fn need_forward(facts: &Facts) -> Result<(), Vec<Problem>> {
+    match &facts.forward_problem {
+        None => Ok(()),
+        Some(problem) => match problem.split_once("\nhint: ") {
+            Some((message, hint)) => Err(vec![Problem::new("forward", "", message).hint(hint)]),
+            None => Err(vec![Problem::new("forward", "", problem.clone())]),
+        },
     }
 }

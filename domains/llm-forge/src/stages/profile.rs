@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::facts::{Facts, need_tokenizer};
+use super::facts::{Facts, need_forward, need_tokenizer};
 use super::{IMPORTANCE, MODEL, config, corpora, failed, path, planned_config};
 use crate::corpus::Corpus;
 use crate::families::Model;
@@ -73,6 +73,7 @@ impl Stage for ExpertActivationProfile {
     fn plan(&self, request: &PlanRequest<'_>) -> Result<Estimate, Vec<Problem>> {
         let profile: ProfileConfig = config(request.config)?;
         let mut facts = Facts::read(request.facts)?;
+        need_forward(&facts)?;
         need_tokenizer(&facts)?;
         let corpus_bytes = corpus_bytes(request, &profile.calibration_corpus)?;
         let seconds = facts.forward_seconds(corpus_bytes, 1);
@@ -123,7 +124,7 @@ impl Stage for ExpertActivationProfile {
         };
         let mut writes = Vec::new();
         for metric in Metric::ALL {
-            let importance = Importance::of(&profile, metric, model.geometry.layers, provenance.clone());
+            let importance = Importance::of(&profile, metric, model.experts.layers, provenance.clone());
             let file = path(format!("{IMPORTANCE}/{id}/{}", metric.file_name()))?;
             writes.push(context.write(&file, &importance.to_bytes()).map_err(failed("write"))?);
         }

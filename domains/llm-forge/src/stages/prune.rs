@@ -19,10 +19,11 @@ use crate::hashes::model_hash_of;
 use crate::progress::ignore;
 use crate::prune::{
     DEFAULT_SHARD_BYTES, FileRecord, FolderOutput, ImportanceRecord, PrunePlan, RankedBy, Rewritten, Sample, Selection, Sidecar,
-    Strategy, Times, plan_prune, rewrite, verify_rewrite,
+    Strategy, Times, check_budget, plan_prune, rewrite, verify_rewrite,
 };
 use crate::ranking::{self, Ranking};
 use crate::source::label;
+use crate::vocabulary::published::ExpertTensorLayout;
 
 /// Configuration of `expert-prune`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -40,7 +41,7 @@ pub(crate) struct PruneConfig {
     original_experts_per_layer: Option<usize>,
     /// Where the family keeps its experts; refused when the model disagrees.
     #[serde(default)]
-    expert_tensor_layout: Layout,
+    expert_tensor_layout: ExpertTensorLayout,
     /// The corpus whose profile ranks the experts, for the strategies that need one.
     calibration_corpus: Option<String>,
     /// An importance file to rank by in place of a profile of this recipe, from the recipe's folder.
@@ -78,35 +79,6 @@ impl From<StrategyName> for Strategy {
             StrategyName::GateWeightedSum => Self::GateWeightedSum,
             StrategyName::RouterGateL2 => Self::RouterGateL2,
             StrategyName::Random => Self::Random,
-        }
-    }
-}
-
-/// A layout of expert tensors, by its id.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-enum Layout {
-    /// As the family has it.
-    #[default]
-    #[serde(rename = "auto")]
-    Auto,
-    #[serde(rename = "mlp-experts-unfused")]
-    MlpExpertsUnfused,
-    #[serde(rename = "block_sparse_moe-unfused")]
-    BlockSparseMoeUnfused,
-    #[serde(rename = "granite-moe-fused")]
-    GraniteMoeFused,
-    #[serde(rename = "deepseek-routed-shared")]
-    DeepseekRoutedShared,
-}
-
-impl Layout {
-    fn id(&self) -> Option<&'static str> {
-        match self {
-            Self::Auto => None,
-            Self::MlpExpertsUnfused => Some("mlp-experts-unfused"),
-            Self::BlockSparseMoeUnfused => Some("block_sparse_moe-unfused"),
-            Self::GraniteMoeFused => Some("granite-moe-fused"),
-            Self::DeepseekRoutedShared => Some("deepseek-routed-shared"),
         }
     }
 }
@@ -171,6 +143,17 @@ impl PruneConfig {
                 facts.top_k,
                 facts.experts.saturating_sub(1)
             )));
+        }
+        if (facts.top_k..facts.experts).contains(&keep) {
+            let budget = check_budget(facts.experts, facts.top_k, facts.groups, keep).map_err(|error| error.to_string());
+            problems.extend(budget.err().map(|message| Problem::new("keep-by-group", field, message)));
+        }
+        if let Some(layer) = facts.unmeasured_layers.first().filter(|_| self.ranking().strategy.is_measured()) {
+            let message = format!("layer {layer} predicts further tokens with experts of its own, which no profile covers");
+            problems.push(
+                Problem::new("unmeasured-layer", "strategy", message)
+                    .hint("use `router-gate-l2` or `random`, or leave the tensors of that layer out of the source"),
+            );
         }
         if let Some(corpus) = self.calibration_corpus.as_ref().filter(|_| self.importance_json.is_none()) {
             problems.extend(ranking::check_measured(&facts.measured, corpus, "calibrationCorpus"));
@@ -326,21 +309,22 @@ fn entries<'a>(folder: &str, files: impl IntoIterator<Item = &'a FileRecord>) ->
     files.into_iter().map(entry).collect()
 }
 
-/// Counters count tensors, three per expert, as the published documents do.
+/// Experts are counted as tensors, three for each, as the published documents do; also where all of a layer lie in one tensor.
 fn measurements(prune: &PruneConfig, model: &Model, plan: &PrunePlan, written: &Rewritten) -> Value {
-    let (before, keep) = (plan.selection.experts(), plan.selection.keep());
+    let (before, keep, layers) = (plan.selection.experts(), plan.selection.keep(), plan.selection.layers().len());
     json!({
         "strategy": Strategy::from(prune.strategy).name(),
         "metric": Strategy::from(prune.strategy).metric(),
         "calibrationCorpus": prune.calibration_corpus,
         "seed": prune.seed,
-        "expertTensorLayout": model.family.layout_id(),
+        "expertTensorLayout": model.family.layout().id,
         "originalExpertsPerLayer": before,
         "keepExpertsPerLayer": keep,
         "prunePct": round((before - keep) as f64 / before as f64 * 100.0, 2),
-        "expertsDropped": plan.counters.dropped_expert,
-        "expertsRenamed": plan.counters.kept_renamed,
-        "routerSlicedLayers": plan.counters.router_gate_sliced,
+        "expertsDropped": (before - keep) * layers * 3,
+        "expertsRenamed": keep * layers * 3,
+        "routerSlicedLayers": layers,
+        "fusedSliced": plan.counters.fused_sliced,
         "tensorsUnchanged": plan.counters.kept_unchanged,
         "keptExperts": plan.selection.layers(),
         "parametersBefore": plan.parameters_in,

@@ -140,6 +140,40 @@ pub enum ExpertTensorLayout {
     /// Routed and shared experts, as DeepSeek has them.
     #[serde(rename = "deepseek-routed-shared")]
     DeepseekRoutedShared,
+    /// The same, with a correction of the routing scores.
+    #[serde(rename = "deepseek-routed-shared-corrected")]
+    DeepseekRoutedSharedCorrected,
+    /// The same, with the correction as ERNIE has it.
+    #[serde(rename = "ernie-routed-shared-corrected")]
+    ErnieRoutedSharedCorrected,
+    /// One tensor an expert below `mlp.experts`, and a shared expert behind a gate.
+    #[serde(rename = "mlp-experts-shared-expert")]
+    MlpExpertsSharedExpert,
+    /// All experts in one tensor per projection, as GPT-OSS has them, in 16 bits or in MXFP4.
+    #[serde(rename = "gpt-oss-fused")]
+    GptOssFused,
+    /// All experts in one tensor per projection and a shared expert, as Llama 4 has them.
+    #[serde(rename = "llama4-fused-shared")]
+    Llama4FusedShared,
+}
+
+impl ExpertTensorLayout {
+    /// The id of the layout, as it is written; none for the family's own.
+    #[must_use]
+    pub fn id(self) -> Option<&'static str> {
+        match self {
+            Self::Auto => None,
+            Self::MlpExpertsUnfused => Some("mlp-experts-unfused"),
+            Self::BlockSparseMoeUnfused => Some("block_sparse_moe-unfused"),
+            Self::GraniteMoeFused => Some("granite-moe-fused"),
+            Self::DeepseekRoutedShared => Some("deepseek-routed-shared"),
+            Self::DeepseekRoutedSharedCorrected => Some("deepseek-routed-shared-corrected"),
+            Self::ErnieRoutedSharedCorrected => Some("ernie-routed-shared-corrected"),
+            Self::MlpExpertsSharedExpert => Some("mlp-experts-shared-expert"),
+            Self::GptOssFused => Some("gpt-oss-fused"),
+            Self::Llama4FusedShared => Some("llama4-fused-shared"),
+        }
+    }
 }
 
 /// `eval` in documents.

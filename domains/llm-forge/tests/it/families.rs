@@ -8,18 +8,21 @@ use serde_json::{Value, json};
 use crate::synthetic::{Made, config, tensors, write_model, write_weights};
 
 fn geometry(config: &Value) -> Geometry {
-    family(config["model_type"].as_str().unwrap()).unwrap().geometry(config).unwrap()
+    family(config["model_type"].as_str().unwrap()).unwrap().forward().unwrap().geometry(config).unwrap()
 }
 
 fn refusal(config: &Value) -> String {
-    family(config["model_type"].as_str().unwrap()).unwrap().geometry(config).unwrap_err().to_string()
+    family(config["model_type"].as_str().unwrap()).unwrap().forward().unwrap().geometry(config).unwrap_err().to_string()
 }
+
+const NAMES: &str = "`deepseek_v2`, `deepseek_v3`, `ernie4_5_moe`, `glm4_moe`, `gpt_oss`, `granitemoe`, `llama4_text`, `mixtral`, \
+                     `olmoe`, `phimoe`, `qwen2_moe`, `qwen3_moe`, `qwen3_next`";
 
 #[test]
 fn lookup_is_exact_and_lists_what_is_registered() {
     assert_eq!(family("olmoe").unwrap().class(), "OlmoeForCausalLM");
     for near in ["OLMoE", "olmoe ", "qwen3", "qwen3_moe_next", ""] {
-        let expected = format!("unknown architecture `{near}`; registered: `mixtral`, `olmoe`, `qwen3_moe`");
+        let expected = format!("unknown architecture `{near}`; registered: {NAMES}");
         assert_eq!(family(near).unwrap_err().to_string(), expected);
     }
     let mut names: Vec<_> = families().iter().map(|family| family.architecture()).collect();
@@ -223,7 +226,7 @@ fn a_config_that_cannot_be_read_is_refused() {
         ("{\"model_type\": \"olmoe\",\n \"model_type\": \"olmoe\"}", "line 2, column 2: member `model_type` appears twice"),
         ("{\"model_type\": 3}", "expected `model_type` to name the architecture, got `3`"),
         ("{}", "expected `model_type` to name the architecture, got nothing"),
-        ("{\"model_type\": \"gpt2\"}", "unknown architecture `gpt2`; registered: `mixtral`, `olmoe`, `qwen3_moe`"),
+        ("{\"model_type\": \"gpt2\"}", "unknown architecture `gpt2`; registered: `deepseek_v2`, `deepseek_v3`, `ernie4_5_moe`"),
     ] {
         fs::write(&path, text).unwrap();
         let got = Model::open(folder.path(), None).unwrap_err().to_string();
@@ -243,26 +246,47 @@ fn missing_unexpected_and_odd_tensors_are_reported_together() {
     let mut made = tensors(&config);
     made.retain(|tensor| tensor.name != "model.layers.1.mlp.experts.3.up_proj.weight");
     made.push(Made { name: "model.layers.2.mlp.gate.weight".into(), dtype: "BF16", shape: vec![4, 2], bytes: vec![0; 16] });
-    made.push(Made {
-        name: "model.layers.0.self_attn.rotary_emb.inv_freq".into(),
-        dtype: "F32",
-        shape: vec![1],
-        bytes: vec![0; 4],
-    });
     let router = made.iter_mut().find(|tensor| tensor.name == "model.layers.0.mlp.gate.weight").unwrap();
     (router.shape, router.bytes) = (vec![5, 2], vec![0; 20]);
-    let norm = made.iter_mut().find(|tensor| tensor.name == "model.norm.weight").unwrap();
-    (norm.dtype, norm.bytes) = ("I16", vec![0; 4]);
     write_weights(folder.path(), &made, 1);
     let got = Model::open(folder.path(), None).unwrap_err().to_string();
     let lines: Vec<&str> = got.lines().skip(1).collect();
     assert_eq!(
         lines,
         [
-            "  `model.layers.1.mlp.experts.3.up_proj.weight` of shape [1, 2] is missing",
-            "  `model.norm.weight`: expected F32, F16 or BF16, got I16",
+            "  `model.layers.1.mlp.experts.3.up_proj.weight` is missing",
             "  `model.layers.0.mlp.gate.weight`: expected shape [4, 2], got [5, 2]",
             "  `model.layers.2.mlp.gate.weight` has no place in this model",
+        ]
+    );
+}
+
+/// What a prune does not look at keeps a model from being run, not from being pruned.
+#[test]
+fn tensors_that_only_the_forward_pass_needs_are_checked_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config("qwen3_moe", 2, 4, 2);
+    write_model(folder.path(), &config, 1);
+    assert!(Model::open(folder.path(), None).unwrap().runnable().is_ok());
+    let mut made = tensors(&config);
+    made.retain(|tensor| tensor.name != "model.layers.1.self_attn.q_norm.weight");
+    made.push(Made {
+        name: "model.layers.0.self_attn.rotary_emb.inv_freq".into(),
+        dtype: "F32",
+        shape: vec![1],
+        bytes: vec![0; 4],
+    });
+    let norm = made.iter_mut().find(|tensor| tensor.name == "model.norm.weight").unwrap();
+    (norm.dtype, norm.bytes) = ("I16", vec![0; 4]);
+    write_weights(folder.path(), &made, 1);
+    let model = Model::open(folder.path(), None).unwrap();
+    let got = model.runnable().unwrap_err().to_string();
+    let lines: Vec<&str> = got.lines().skip(1).collect();
+    assert_eq!(
+        lines,
+        [
+            "  `model.layers.1.self_attn.q_norm.weight` of shape [2] is missing",
+            "  `model.norm.weight`: expected F32, F16 or BF16, got I16",
             "  `model.layers.0.self_attn.rotary_emb.inv_freq` has no place in this model",
         ]
     );

@@ -81,7 +81,7 @@ fn routing_is_the_references() {
 fn dropping_experts_by_mask_is_the_pruned_checkpoint() {
     for case in golden::cases() {
         let masked = &case.expected.masked;
-        let mask = ExpertMask::new(&case.model.geometry, &masked.kept).unwrap();
+        let mask = ExpertMask::new(&case.model.experts, &masked.kept).unwrap();
         let difference = worst(&case.logits(Some(&mask), options(2, 20), &masked.logits), &masked.logits);
         assert!(difference < LOGIT_TOLERANCE, "{}: masked logits differ by {difference:e}", case.name);
         let unmasked = worst(&case.logits(None, options(2, 20), &masked.logits), &masked.logits);
@@ -125,12 +125,12 @@ fn sequences_that_cannot_be_run_are_named() {
         engine.run(stream, None, &mut Unobserved, &progress::ignore, |_, _| Ok(())).unwrap_err().to_string()
     };
     assert_eq!(run(vec![vec![1], vec![]]), "sequence 1 has no tokens");
-    let limit = case.model.geometry.max_positions;
+    let limit = case.model.runnable().unwrap().geometry.max_positions;
     assert!(
         run(vec![vec![0; limit + 1]])
             .starts_with(&format!("sequence 0 has {} tokens, but the model declares {limit} positions", limit + 1))
     );
-    let vocab = case.model.geometry.vocab as u32;
+    let vocab = case.model.vocab().unwrap() as u32;
     assert!(
         run(vec![vec![1], vec![1, 2, vocab]])
             .starts_with(&format!("sequence 1, position 2: token {vocab} is not in the model's vocabulary"))
@@ -165,7 +165,7 @@ fn a_value_that_is_not_finite_names_its_place() {
     });
     let error = losses(&model, vec![vec![1, 2, 3]]).unwrap_err().to_string();
     assert!(error.starts_with("sequence 0, position 0: the value is not finite (layer 1)"), "{error}");
-    let width = model.geometry.hidden * 4;
+    let width = model.experts.hidden * 4;
     let (_folder, model) = altered("olmoe-f32", |name, bytes| {
         if name == "model.embed_tokens.weight" {
             bytes[token * width..token * width + 4].copy_from_slice(&f32::NAN.to_le_bytes());
@@ -214,7 +214,7 @@ fn progress_ends_at_its_total_and_can_stop() {
     };
     let mut engine = Engine::new(&case.model, options(2, 16)).unwrap();
     engine.run(case.stream(), None, &mut Unobserved, &watch, |_, _| Ok::<(), ForwardError>(())).unwrap();
-    let total = (case.expected.sequences.len() * case.model.geometry.layers) as u64;
+    let total = (case.expected.sequences.len() * case.model.experts.layers) as u64;
     assert_eq!(last.get(), (total, total));
     let stop = |done, _| if done > 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     let stopped = engine.run(case.stream(), None, &mut Unobserved, &stop, |_, _| Ok::<(), ForwardError>(()));
@@ -223,7 +223,7 @@ fn progress_ends_at_its_total_and_can_stop() {
 
 #[test]
 fn masks_that_do_not_fit_are_refused() {
-    let geometry = golden::case("qwen3_moe-f32-dense").model.geometry;
+    let geometry = golden::case("qwen3_moe-f32-dense").model.experts;
     let sparse: Vec<usize> = (0..geometry.layers).filter(|l| geometry.sparse[*l]).collect();
     let dense = (0..geometry.layers).find(|l| !geometry.sparse[*l]).unwrap();
     let good: BTreeMap<usize, Vec<usize>> = sparse.iter().map(|l| (*l, (0..geometry.top_k).collect())).collect();

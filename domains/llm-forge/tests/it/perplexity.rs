@@ -40,7 +40,7 @@ fn losses_and_perplexity_are_the_references() {
             near(&format!("{} perplexity in 16 bits", case.name), value(&ours), native.perplexity, NATIVE_TOLERANCE);
         }
         let masked = &case.expected.masked;
-        let ours = run(Some(&ExpertMask::new(&case.model.geometry, &masked.kept).unwrap()));
+        let ours = run(Some(&ExpertMask::new(&case.model.experts, &masked.kept).unwrap()));
         for (loss, expected) in ours.iter().zip(&masked.nll) {
             near(&format!("{} masked sequence {}", case.name, loss.sequence), loss.nll, *expected, LOSS_TOLERANCE);
         }
@@ -88,7 +88,7 @@ fn words(tokens: &[u32]) -> String {
 fn a_corpus_gives_what_its_token_sequences_give() {
     let case = golden::case("mixtral-f32");
     let folder = tempfile::tempdir().unwrap();
-    let tokenizer = tokenizer(folder.path(), case.model.geometry.vocab, case.model.geometry.vocab);
+    let tokenizer = tokenizer(folder.path(), case.model.vocab().unwrap(), case.model.vocab().unwrap());
     assert_eq!(
         tokenizer.encode("t3 t4 unknown").unwrap(),
         [7, 3, 4, 1],
@@ -119,7 +119,7 @@ fn a_corpus_gives_what_its_token_sequences_give() {
 fn a_profile_of_a_corpus_counts_what_it_used() {
     let case = golden::case("qwen3_moe-bf16");
     let folder = tempfile::tempdir().unwrap();
-    let tokenizer = tokenizer(folder.path(), case.model.geometry.vocab, case.model.geometry.vocab);
+    let tokenizer = tokenizer(folder.path(), case.model.vocab().unwrap(), case.model.vocab().unwrap());
     let corpus = corpus(folder.path(), &[words(&[2; 20]), words(&[3; 4]), words(&[4; 4])]);
     let settings = Settings { max_length: 10, max_examples: Some(2) };
     let profile = measure(&case.model, &corpus, &tokenizer, settings, Options::with_threads(2), &progress::ignore).unwrap();
@@ -129,7 +129,7 @@ fn a_profile_of_a_corpus_counts_what_it_used() {
 #[test]
 fn a_tokenizer_of_another_model_is_named() {
     let case = golden::case("olmoe-f32");
-    let (folder, vocab) = (tempfile::tempdir().unwrap(), case.model.geometry.vocab);
+    let (folder, vocab) = (tempfile::tempdir().unwrap(), case.model.vocab().unwrap());
     tokenizer(folder.path(), vocab + 5, vocab + 5);
     let path = folder.path().join("tokenizer.json");
     let refused = Tokenizer::from_file(&path, vocab).err().unwrap().to_string();

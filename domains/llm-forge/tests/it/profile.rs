@@ -40,7 +40,7 @@ fn every_metric_is_the_references() {
         }
         let tokens: usize = case.expected.sequences.iter().map(Vec::len).sum();
         assert_eq!((profile.examples, profile.tokens), (case.expected.sequences.len() as u64, tokens as u64));
-        let dense: Vec<usize> = (0..case.model.geometry.layers).filter(|l| !case.model.geometry.sparse[*l]).collect();
+        let dense: Vec<usize> = (0..case.model.experts.layers).filter(|l| !case.model.experts.sparse[*l]).collect();
         assert_eq!(profile.dense_layers, dense);
     }
 }
@@ -49,7 +49,7 @@ fn every_metric_is_the_references() {
 fn threads_and_waves_change_no_bit_of_any_file() {
     for case in golden::cases() {
         let files = |profile: &Profile| {
-            Metric::ALL.map(|metric| Importance::of(profile, metric, case.model.geometry.layers, provenance()).to_bytes())
+            Metric::ALL.map(|metric| Importance::of(profile, metric, case.model.experts.layers, provenance()).to_bytes())
         };
         let expected = files(&measure(&case, 1, 1));
         for (threads, wave) in [(1, 1000), (2, 30), (3, 1000)] {
@@ -84,9 +84,9 @@ fn provenance() -> Provenance {
 fn an_importance_file_has_the_specified_keys_and_reads_back() {
     let case = golden::case("qwen3_moe-f32-dense");
     let profile = measure(&case, 2, 64);
-    let expected = Expectation { geometry: &case.model.geometry, source_model_sha256: Some(&"cd".repeat(32)) };
+    let expected = Expectation { geometry: &case.model.experts, source_model_sha256: Some(&"cd".repeat(32)) };
     for metric in Metric::ALL {
-        let file = Importance::of(&profile, metric, case.model.geometry.layers, provenance());
+        let file = Importance::of(&profile, metric, case.model.experts.layers, provenance());
         let bytes = file.to_bytes();
         assert_eq!(Importance::from_bytes(&bytes, metric, expected).unwrap(), file, "{}", metric.name());
         let value: Value = serde_json::from_slice(&bytes).unwrap();
@@ -120,10 +120,10 @@ fn an_importance_file_has_the_specified_keys_and_reads_back() {
 /// Changes a valid file's JSON and returns what the reader says.
 fn refused(change: impl FnOnce(&mut Value)) -> String {
     let case = golden::case("qwen3_moe-f32-dense");
-    let file = Importance::of(&measure(&case, 1, 64), Metric::ActivationCount, case.model.geometry.layers, provenance());
+    let file = Importance::of(&measure(&case, 1, 64), Metric::ActivationCount, case.model.experts.layers, provenance());
     let mut value: Value = serde_json::from_slice(&file.to_bytes()).unwrap();
     change(&mut value);
-    let expected = Expectation { geometry: &case.model.geometry, source_model_sha256: Some(&"cd".repeat(32)) };
+    let expected = Expectation { geometry: &case.model.experts, source_model_sha256: Some(&"cd".repeat(32)) };
     match Importance::from_bytes(&serde_json::to_vec(&value).unwrap(), Metric::ActivationCount, expected) {
         Ok(_) => "accepted".to_owned(),
         Err(error) => error.to_string(),
@@ -170,7 +170,7 @@ fn the_reader_refuses_what_does_not_fit_the_model() {
 
 #[test]
 fn dense_layers_of_the_older_form_are_accepted_when_all_zero() {
-    let experts = golden::case("qwen3_moe-f32-dense").model.geometry.experts;
+    let experts = golden::case("qwen3_moe-f32-dense").model.experts.experts;
     assert_eq!(refused(|v| v["activation_counts"]["0"] = json!(vec![0; experts])), "accepted");
     let message = refused(|v| v["activation_counts"]["0"] = json!(vec![1; experts]));
     assert!(message.starts_with("importance key `activation_counts`, layer 0: the layer has no router"), "{message}");

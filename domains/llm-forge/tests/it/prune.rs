@@ -33,7 +33,7 @@ fn model(architecture: &str, layers: usize, experts: usize, top_k: usize, shards
 }
 
 fn at_random(model: &Model, keep: usize) -> Selection {
-    Selection::rank(&model.geometry, Strategy::Random, &random_scores(&model.geometry, 7), keep).unwrap()
+    Selection::rank(&model.experts, Strategy::Random, &random_scores(&model.experts, 7), keep).unwrap()
 }
 
 fn write(model: &Model, selection: &Selection, shard_bytes: u64, threads: usize) -> (TempDir, PrunePlan, Rewritten) {
@@ -61,11 +61,11 @@ fn counts(layers: &[&[u64]]) -> Scores {
 #[test]
 fn goldens_are_pruned_as_the_reference_prunes_them() {
     for case in crate::golden::cases() {
-        let (model, keep) = (&case.model, case.model.geometry.experts / 2);
+        let (model, keep) = (&case.model, case.model.experts.experts / 2);
         let scores = Scores::Counts(
             case.expected.f32.experts.iter().map(|(layer, sums)| (*layer, sums.activation_count.clone())).collect(),
         );
-        let selection = Selection::rank(&model.geometry, Strategy::ActivationCount, &scores, keep).unwrap();
+        let selection = Selection::rank(&model.experts, Strategy::ActivationCount, &scores, keep).unwrap();
         assert_eq!(*selection.layers(), case.expected.masked.kept, "{}", case.name);
         let (folder, _, _) = write(model, &selection, 20_000, 2);
         let output = Checkpoint::open(folder.path()).unwrap();
@@ -92,7 +92,7 @@ fn output_bytes_are_those_of_this_version() {
         ("qwen3_moe-f32-dense", "bf27645c9eee853125dea20841efc59ecdc5a980386a7974f5d7454ee0ee0c1a"),
     ] {
         let case = crate::golden::case(name);
-        let selection = Selection::from_kept(&case.model.geometry, &case.expected.masked.kept).unwrap();
+        let selection = Selection::from_kept(&case.model.experts, &case.expected.masked.kept).unwrap();
         let (_, _, written) = write(&case.model, &selection, 20_000, 2);
         let lines: String = written.shards.iter().map(|shard| format!("{}  {}\n", shard.digest.hex(), shard.path)).collect();
         assert_eq!(Digest::of(lines.as_bytes()).hex(), expected, "{name}:\n{lines}");
@@ -103,7 +103,7 @@ fn output_bytes_are_those_of_this_version() {
 #[test]
 fn the_reference_reads_what_is_written() {
     for case in crate::golden::cases() {
-        let selection = at_random(&case.model, case.model.geometry.experts - 1);
+        let selection = at_random(&case.model, case.model.experts.experts - 1);
         let (folder, plan, _) = write(&case.model, &selection, 9_000, 1);
         let index: Value =
             serde_json::from_slice(&fs::read(folder.path().join("model.safetensors.index.json")).unwrap()).unwrap();
@@ -157,7 +157,7 @@ fn counters_have_the_published_identities() {
         let expert = 6 * (layers * (experts - keep)) as u64;
         let rows = 2 * (layers * (experts - keep)) as u64;
         assert_eq!(plan.parameters_in - plan.parameters_out, expert + rows, "{architecture}");
-        let estimate = plan_prune(&model, &Selection::for_estimate(&model.geometry, keep).unwrap(), DEFAULT_SHARD_BYTES).unwrap();
+        let estimate = plan_prune(&model, &Selection::for_estimate(&model.experts, keep).unwrap(), DEFAULT_SHARD_BYTES).unwrap();
         assert_eq!((estimate.tensor_bytes_out, estimate.counters), (plan.tensor_bytes_out, plan.counters));
     }
 }
@@ -184,7 +184,7 @@ fn tensors_larger_than_a_piece_are_copied_whole() {
     }
     write_model(folder.path(), &config, 2);
     let model = Model::open(folder.path(), None).unwrap();
-    let selection = Selection::from_kept(&model.geometry, &BTreeMap::from([(0, vec![1, 3])])).unwrap();
+    let selection = Selection::from_kept(&model.experts, &BTreeMap::from([(0, vec![1, 3])])).unwrap();
     let mut seen = BTreeSet::new();
     for threads in [1, 2] {
         let (output, plan, written) = write(&model, &selection, 3_000_000, threads);
@@ -228,10 +228,10 @@ fn ties_go_to_the_lower_index_and_large_counts_are_told_apart() {
     let (_folder, model) = model("olmoe", 2, 4, 2, 1);
     let two_53 = 1 << 53;
     let scores = counts(&[&[5, 9, 5, 5], &[two_53, two_53 + 1, 0, two_53 + 2]]);
-    let selection = Selection::rank(&model.geometry, Strategy::ActivationCount, &scores, 2).unwrap();
+    let selection = Selection::rank(&model.experts, Strategy::ActivationCount, &scores, 2).unwrap();
     assert_eq!(*selection.layers(), BTreeMap::from([(0, vec![0, 1]), (1, vec![1, 3])]));
     let scores = Scores::Values(BTreeMap::from([(0, vec![0.5, 0.5, 0.25, 0.5]), (1, vec![-0.0, 0.0, 1.0, 0.0])]));
-    let selection = Selection::rank(&model.geometry, Strategy::Reap, &scores, 2).unwrap();
+    let selection = Selection::rank(&model.experts, Strategy::Reap, &scores, 2).unwrap();
     assert_eq!(*selection.layers(), BTreeMap::from([(0, vec![0, 1]), (1, vec![0, 2])]));
     assert_eq!((selection.new_index(1, 2), selection.new_index(1, 1), selection.new_index(7, 0)), (Some(1), None, None));
 }
@@ -245,7 +245,7 @@ fn selections_that_make_no_sense_are_refused() {
     let model = Model::open(folder.path(), None).unwrap();
     let ranked = |strategy, layers: &[(usize, Vec<f64>)], keep| {
         let scores = Scores::Values(layers.iter().cloned().collect());
-        Selection::rank(&model.geometry, strategy, &scores, keep).unwrap_err().to_string()
+        Selection::rank(&model.experts, strategy, &scores, keep).unwrap_err().to_string()
     };
     let full = vec![1.0, 2.0, 3.0, 4.0];
     let good = [(0, full.clone()), (2, full.clone())];
@@ -265,9 +265,9 @@ fn selections_that_make_no_sense_are_refused() {
     let zero = [(0, full.clone()), (2, vec![0.0; 4])];
     assert_eq!(ranked(reap, &zero, 2), "layer 2: no expert was reached by the calibration corpus, so `reap` cannot rank them");
     let scores = Scores::Values(zero.into_iter().collect());
-    assert!(Selection::rank(&model.geometry, Strategy::RouterGateL2, &scores, 2).is_ok(), "weights may be zero");
+    assert!(Selection::rank(&model.experts, Strategy::RouterGateL2, &scores, 2).is_ok(), "weights may be zero");
     let kept = |layers: &[(usize, Vec<usize>)]| {
-        Selection::from_kept(&model.geometry, &layers.iter().cloned().collect()).unwrap_err().to_string()
+        Selection::from_kept(&model.experts, &layers.iter().cloned().collect()).unwrap_err().to_string()
     };
     assert_eq!(kept(&[(0, vec![0, 1]), (2, vec![1, 0])]), "layer 2: kept experts [1, 0] are not 2 ascending indices below 4");
     assert_eq!(kept(&[(0, vec![0, 1]), (2, vec![1, 4])]), "layer 2: kept experts [1, 4] are not 2 ascending indices below 4");
@@ -346,7 +346,7 @@ fn the_sidecar_says_what_was_done_and_reads_back() {
     let total: u64 = json["shards_out"].as_array().unwrap().iter().map(|shard| shard["bytes"].as_u64().unwrap()).sum();
     assert_eq!(json["total_bytes_out"], total);
     // The kept lists of the record repeat the prune bit for bit.
-    let again = Selection::from_kept(&model.geometry, &sidecar.selection.per_layer_kept_indices).unwrap();
+    let again = Selection::from_kept(&model.experts, &sidecar.selection.per_layer_kept_indices).unwrap();
     let repeated = write(&model, &again, 200, 1).2;
     assert_eq!(repeated.shards, written.shards);
 }
@@ -364,7 +364,7 @@ fn damage(folder: &Path, tensor: &str, place: u64) {
 #[test]
 fn verification_notices_a_changed_byte_and_names_the_tensor() {
     let (_folder, model) = model("qwen3_moe", 2, 8, 2, 2);
-    let selection = Selection::from_kept(&model.geometry, &BTreeMap::from([(0, vec![1, 2, 5]), (1, vec![0, 6, 7])])).unwrap();
+    let selection = Selection::from_kept(&model.experts, &BTreeMap::from([(0, vec![1, 2, 5]), (1, vec![0, 6, 7])])).unwrap();
     let cases: [(&str, u64, &str); 3] = [
         ("model.layers.1.mlp.gate.weight", 5, "`model.layers.1.mlp.gate.weight`: row 1 is not row 6 of the source"),
         (
@@ -383,7 +383,7 @@ fn verification_notices_a_changed_byte_and_names_the_tensor() {
     }
     // Two experts in each other's place are noticed too: names and shapes fit, bytes do not.
     let (output, _, _) = write(&model, &selection, 100, 1);
-    let swapped = Selection::from_kept(&model.geometry, &BTreeMap::from([(0, vec![1, 2, 6]), (1, vec![0, 6, 7])])).unwrap();
+    let swapped = Selection::from_kept(&model.experts, &BTreeMap::from([(0, vec![1, 2, 6]), (1, vec![0, 6, 7])])).unwrap();
     let found = verify(&model, output.path(), &swapped, Sample::All);
     assert_eq!(found.differences.len(), 4, "one router row and three projections: {:?}", found.differences);
 }
@@ -510,12 +510,12 @@ fn a_source_that_changes_under_way_is_noticed() {
 fn pruning_twice_is_pruning_once() {
     let (_folder, model) = model("qwen3_moe", 2, 8, 2, 2);
     let first =
-        Selection::from_kept(&model.geometry, &BTreeMap::from([(0, vec![0, 2, 3, 5, 7]), (1, vec![1, 2, 3, 4, 6])])).unwrap();
+        Selection::from_kept(&model.experts, &BTreeMap::from([(0, vec![0, 2, 3, 5, 7]), (1, vec![1, 2, 3, 4, 6])])).unwrap();
     let (half, _, _) = write(&model, &first, 150, 2);
     let middle = Model::open(half.path(), None).unwrap();
-    let second = Selection::from_kept(&middle.geometry, &BTreeMap::from([(0, vec![1, 4]), (1, vec![0, 3])])).unwrap();
+    let second = Selection::from_kept(&middle.experts, &BTreeMap::from([(0, vec![1, 4]), (1, vec![0, 3])])).unwrap();
     let (twice, _, _) = write(&middle, &second, 150, 2);
-    let direct = Selection::from_kept(&model.geometry, &BTreeMap::from([(0, vec![2, 7]), (1, vec![1, 4])])).unwrap();
+    let direct = Selection::from_kept(&model.experts, &BTreeMap::from([(0, vec![2, 7]), (1, vec![1, 4])])).unwrap();
     let (once, _, _) = write(&model, &direct, 150, 2);
     assert!(files(twice.path()) == files(once.path()));
 }
@@ -524,11 +524,11 @@ fn pruning_twice_is_pruning_once() {
 #[test]
 fn a_mask_gives_the_bits_of_the_pruned_checkpoint() {
     for case in crate::golden::cases() {
-        let keep = (case.model.geometry.experts / 2).max(case.model.geometry.top_k);
+        let keep = (case.model.experts.experts / 2).max(case.model.experts.top_k);
         let selection = at_random(&case.model, keep);
         let (folder, ..) = write(&case.model, &selection, DEFAULT_SHARD_BYTES, 2);
         let pruned = Model::open(folder.path(), None).unwrap();
-        let mask = ExpertMask::new(&case.model.geometry, selection.layers()).unwrap();
+        let mask = ExpertMask::new(&case.model.experts, selection.layers()).unwrap();
         let losses = |model: &Model, mask: Option<&ExpertMask>| -> Vec<u64> {
             let losses = sequence_losses(model, mask, case.stream::<CorpusError>(), Options::with_threads(2), &ignore).unwrap();
             losses.iter().map(|loss| loss.nll.to_bits()).collect()

@@ -65,7 +65,8 @@ pub fn config(architecture: &str, layers: usize, experts: usize, top_k: usize) -
 /// Every tensor of the model `config` declares, in bf16, no two alike.
 pub fn tensors(config: &Value) -> Vec<Made> {
     let family = family(config["model_type"].as_str().unwrap()).unwrap();
-    let geometry = family.geometry(config).unwrap();
+    let forward = family.forward().unwrap();
+    let geometry = forward.geometry(config).unwrap();
     let mut counter = 0u16;
     let mut made = Vec::new();
     for role in geometry.roles() {
@@ -76,7 +77,7 @@ pub fn tensors(config: &Value) -> Vec<Made> {
             // Bit patterns of small positive numbers; never infinite or not a number.
             bytes.extend_from_slice(&(counter & 0x3fff).to_le_bytes());
         }
-        made.push(Made { name: family.tensor_name(&role), dtype: "BF16", shape, bytes });
+        made.push(Made { name: forward.tensor_name(&role), dtype: "BF16", shape, bytes });
     }
     made
 }

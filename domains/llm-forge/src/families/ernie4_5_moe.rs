@@ -1,0 +1,60 @@
+//! ERNIE 4.5 mixture of experts (`Ernie4_5_MoeForCausalLM`).
+//!
+//! # Source
+//! `configuration_ernie4_5_moe.py` and `modeling_ernie4_5_moe.py` of Hugging Face transformers.
+
+use super::layout::{BESIDE, OUTSIDE};
+use super::{ConfigReader, ExpertLayout, Family, MAX_LAYERS, Rule};
+
+/// The `ernie4_5_moe` family: dense layers where the config says, shared experts, a correction of the routing scores as a row.
+#[derive(Debug)]
+pub struct Ernie45Moe;
+
+static LAYOUT: ExpertLayout = ExpertLayout {
+    id: "ernie-routed-shared-corrected",
+    layers: &["model.layers."],
+    next_token_layers: &[],
+    block: "mlp",
+    rules: &[
+        Rule::router("gate.weight"),
+        Rule::per_expert("moe_statics.e_score_correction_bias", 1),
+        Rule::expert("experts.{}.gate_proj.weight"),
+        Rule::expert("experts.{}.up_proj.weight"),
+        Rule::expert("experts.{}.down_proj.weight"),
+        Rule::shared("shared_experts.*"),
+    ],
+    beside: BESIDE,
+    outside: OUTSIDE,
+};
+
+impl Family for Ernie45Moe {
+    fn architecture(&self) -> &'static str {
+        "ernie4_5_moe"
+    }
+
+    fn class(&self) -> &'static str {
+        "Ernie4_5_MoeForCausalLM"
+    }
+
+    fn layout(&self) -> &'static ExpertLayout {
+        &LAYOUT
+    }
+
+    fn expert_count_keys(&self) -> &'static [&'static str] {
+        &["moe_num_experts", "num_experts", "num_local_experts"]
+    }
+
+    fn top_k_key(&self) -> &'static str {
+        "moe_k"
+    }
+
+    /// Every `moe_layer_interval`-th layer from `moe_layer_start_index` to `moe_layer_end_index`, which may be -1 for the last.
+    fn sparse(&self, reader: &mut ConfigReader<'_>, layers: usize) -> Vec<bool> {
+        let start = reader.whole("moe_layer_start_index", MAX_LAYERS).unwrap_or(1);
+        let interval = reader.optional_count("moe_layer_interval", MAX_LAYERS).unwrap_or(1);
+        let to_the_last = reader.get("moe_layer_end_index").is_none_or(|end| end.as_i64() == Some(-1));
+        let end = if to_the_last { None } else { reader.whole("moe_layer_end_index", MAX_LAYERS) };
+        let sparse = |layer: usize| (layer + 1).is_multiple_of(interval) && layer >= start && end.is_none_or(|end| layer <= end);
+        (0..layers).map(sparse).collect()
+    }
+}
