@@ -33,7 +33,9 @@ pub fn run(arguments: &Arguments, root: &Path) -> Result<(), String> {
     if arguments.goldens {
         script(&python, root, "make_goldens.py", &[])?;
     }
-    script(&python, root, "parity.py", &["--seed", &arguments.seed.to_string()])
+    let seed = arguments.seed.to_string();
+    script(&python, root, "parity.py", &["--seed", &seed])?;
+    script(&python, root, "layouts.py", &["--seed", &seed])
 }
 
 fn script(python: &OsString, root: &Path, name: &str, arguments: &[&str]) -> Result<(), String> {

@@ -23,7 +23,8 @@ use crate::table::{self, EXPERTS, Kind, Source, made};
 fn write(config: &Value, sources: &[Source], shards: usize) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("config.json"), serde_json::to_string_pretty(config).unwrap()).unwrap();
-    let copy = |made: &Made| Made { name: made.name.clone(), dtype: made.dtype, shape: made.shape.clone(), bytes: made.bytes.clone() };
+    let copy =
+        |made: &Made| Made { name: made.name.clone(), dtype: made.dtype, shape: made.shape.clone(), bytes: made.bytes.clone() };
     write_weights(folder.path(), &sources.iter().map(|source| copy(&source.made)).collect::<Vec<_>>(), shards);
     folder
 }
@@ -50,7 +51,8 @@ fn verify(source: &Model, folder: &Path, selection: &Selection) -> Verification 
 /// Every tensor of a folder: shape and bytes.
 fn tensors(folder: &Path) -> BTreeMap<String, (Vec<u64>, Vec<u8>)> {
     let checkpoint = Checkpoint::open(folder).unwrap();
-    let tensor = |info: &llm_forge::checkpoint::TensorInfo| (info.name.clone(), (info.shape.clone(), checkpoint.read(info).unwrap()));
+    let tensor =
+        |info: &llm_forge::checkpoint::TensorInfo| (info.name.clone(), (info.shape.clone(), checkpoint.read(info).unwrap()));
     checkpoint.tensors().iter().map(tensor).collect()
 }
 
@@ -84,8 +86,7 @@ fn by_router(model: &Model, keep: usize) -> Selection {
 
 #[test]
 fn the_table_has_every_family_and_its_layout() {
-    let registered: Vec<(&str, &str)> =
-        families().iter().map(|family| (family.architecture(), family.layout().id)).collect();
+    let registered: Vec<(&str, &str)> = families().iter().map(|family| (family.architecture(), family.layout().id)).collect();
     let listed: Vec<(&str, &str)> = table::families().iter().map(|family| (family.architecture, family.layout)).collect();
     assert_eq!(registered, listed);
 }
@@ -124,12 +125,15 @@ fn every_family_is_pruned_as_the_table_says() {
             let key = format!("\"{}\": ", family.count);
             let back = text.replace(&format!("{key}{keep}"), &format!("{key}{EXPERTS}"));
             assert_eq!(back, model.config_text, "only the count changes");
-            assert_eq!(PrunePlan::active_parameters(&model), PrunePlan::active_parameters(&pruned) + {
-                // Rows of the router and the like are not weights of experts: they go with the dropped experts.
-                let lost = |row: &table::Row| row.2.iter().product::<u64>() / EXPERTS as u64 * (EXPERTS as u64 - keep);
-                let rows = family.rows.iter().filter(|row| matches!(row.3, Kind::Entries(_)));
-                rows.map(lost).sum::<u64>() * layers
-            });
+            assert_eq!(
+                PrunePlan::active_parameters(&model),
+                PrunePlan::active_parameters(&pruned) + {
+                    // Rows of the router and the like are not weights of experts: they go with the dropped experts.
+                    let lost = |row: &table::Row| row.2.iter().product::<u64>() / EXPERTS as u64 * (EXPERTS as u64 - keep);
+                    let rows = family.rows.iter().filter(|row| matches!(row.3, Kind::Entries(_)));
+                    rows.map(lost).sum::<u64>() * layers
+                }
+            );
         }
     }
 }
@@ -186,7 +190,10 @@ fn grouped_routing_keeps_as_many_of_every_group() {
     let refused = |keep| Selection::rank(&model.experts, Strategy::ActivationCount, &scores, keep).unwrap_err().to_string();
     let routed = "they are routed in 2 groups, each of which must keep as many";
     assert_eq!(refused(5), format!("cannot keep 5 experts per layer: {routed}; keep a multiple of 2"));
-    assert_eq!(refused(2), format!("cannot keep 2 experts per layer: {routed}; a group is scored by its best 2, so keep at least 4"));
+    assert_eq!(
+        refused(2),
+        format!("cannot keep 2 experts per layer: {routed}; a group is scored by its best 2, so keep at least 4")
+    );
     let kept = |list: Vec<usize>| {
         let kept = [1, 2].map(|layer| (layer, list.clone())).into();
         Selection::from_kept(&model.experts, &kept).map(|_| ()).map_err(|error| error.to_string())
@@ -327,7 +334,9 @@ fn layers_that_predict_further_tokens_are_pruned_alike() {
     let got = refusal(&family.config, &sources);
     assert!(got.contains("`model.layers.3.mlp.gate.weight` has no place in this model"), "a layer nobody declared: {got}");
     family.config["num_nextn_predict_layers"] = json!(-1);
-    assert!(refusal(&family.config, &sources).contains("`num_nextn_predict_layers`: expected a whole number from 0 to 64, got `-1`"));
+    assert!(
+        refusal(&family.config, &sources).contains("`num_nextn_predict_layers`: expected a whole number from 0 to 64, got `-1`")
+    );
 }
 
 /// As published: the text model's config and tensors lie one level down, beside a vision tower.
@@ -374,7 +383,10 @@ fn what_a_layout_does_not_foresee_is_refused() {
         "tensor `model.layers.1.expert_bias` of shape [8, 2] has one entry per expert, but layout `mlp-experts-shared-expert` does \
          not list it"
     );
-    assert!(with("router_state", &[1, 8]).unwrap_err().contains("has one entry per expert"), "a leading axis of one hides nothing");
+    assert!(
+        with("router_state", &[1, 8]).unwrap_err().contains("has one entry per expert"),
+        "a leading axis of one hides nothing"
+    );
     assert_eq!(with("model.layers.1.self_attn.sinks", &[8]), Ok(()), "attention has nothing per expert");
     assert_eq!(with("vision.patch.weight", &[5, 8]), Ok(()));
     let odd = with("model.layers.1.mlp.experts.8.up_proj.weight", &[3, 4]).unwrap_err();
@@ -393,7 +405,8 @@ fn experts_that_do_not_fit_the_config_are_refused() {
         let source = sources.iter_mut().find(|source| source.made.name == name).unwrap();
         source.made = made(name.into(), source.made.dtype, shape, &mut 0);
     };
-    let got = case("granitemoe", &|_, sources| reshape(sources, "model.layers.2.block_sparse_moe.input_linear.weight", &[7, 6, 4]));
+    let got =
+        case("granitemoe", &|_, sources| reshape(sources, "model.layers.2.block_sparse_moe.input_linear.weight", &[7, 6, 4]));
     assert!(got.contains("input_linear.weight`: expected shape [8, 6, 4], got [7, 6, 4]"), "{got}");
     let got = case("ernie4_5_moe", &|_, sources| {
         reshape(sources, "model.layers.1.mlp.moe_statics.e_score_correction_bias", &[8]);

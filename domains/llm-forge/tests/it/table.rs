@@ -42,7 +42,6 @@ pub struct Family {
     pub sparse: Vec<usize>,
     /// Experts that are kept: as many of every group.
     pub keep: usize,
-    pub forward: bool,
 }
 
 fn unfused(names: [&'static str; 3]) -> Vec<Row> {
@@ -96,7 +95,7 @@ fn config(architecture: &str, more: Value) -> Value {
 fn family(architecture: &'static str, layout: &'static str, count: &'static str, more: Value, rows: Vec<Row>) -> Family {
     let mut config = config(architecture, more);
     config[count] = EXPERTS.into();
-    Family { architecture, layout, count, config, block: "mlp", rows, sparse: (0..LAYERS).collect(), keep: 4, forward: false }
+    Family { architecture, layout, count, config, block: "mlp", rows, sparse: (0..LAYERS).collect(), keep: 4 }
 }
 
 /// Every family of the registry.
@@ -160,7 +159,10 @@ pub fn families() -> Vec<Family> {
             ..family("glm4_moe", "deepseek-routed-shared-corrected", "n_routed_experts", first_dense, corrected())
         },
         family("gpt_oss", "gpt-oss-fused", "num_local_experts", json!({}), gpt_oss),
-        Family { block: "block_sparse_moe", ..family("granitemoe", "granite-moe-fused", "num_local_experts", json!({}), granite) },
+        Family {
+            block: "block_sparse_moe",
+            ..family("granitemoe", "granite-moe-fused", "num_local_experts", json!({}), granite)
+        },
         Family {
             block: "feed_forward",
             sparse: vec![1],
@@ -214,7 +216,7 @@ impl Family {
     pub fn sources(&self, prefix: &str) -> Vec<Source> {
         let mut counter = 0;
         let mut sources = Vec::new();
-        let mut same = |name: &str, shape: &[u64], sources: &mut Vec<Source>, counter: &mut u16| {
+        let same = |name: &str, shape: &[u64], sources: &mut Vec<Source>, counter: &mut u16| {
             let made = made(format!("{prefix}{name}"), "BF16", shape, counter);
             sources.push(Source { made, fate: None, expert: None });
         };
