@@ -30,6 +30,24 @@ fn lookup_is_exact_and_lists_what_is_registered() {
     assert_eq!(names.len(), families().len(), "two families answer to one name");
 }
 
+/// The table people read says of every family what the registry says.
+#[test]
+fn the_documented_table_is_the_registry() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/llm-forge.md");
+    let text = fs::read_to_string(path).unwrap();
+    let expected = families().iter().map(|family| {
+        let runs = if family.forward().is_some() { "yes" } else { "no" };
+        let (name, class, layout) = (family.architecture(), family.class(), family.layout().id);
+        format!("| `{name}` | `{class}` | `{layout}` | `{}` | yes | {runs} |", family.expert_count_keys()[0])
+    });
+    let expected: Vec<String> = expected.collect();
+    let documented: Vec<&str> = text.lines().filter(|line| line.starts_with("| `") && line.contains("ForCausalLM")).collect();
+    assert_eq!(documented.len(), expected.len(), "{documented:#?}");
+    for (row, expected) in documented.iter().zip(&expected) {
+        assert!(row.starts_with(expected), "the table in docs/llm-forge.md says\n  {row}\nexpected\n  {expected}");
+    }
+}
+
 /// The fields of the published config of OLMoE-1B-7B-0924.
 #[test]
 fn a_published_olmoe_config_is_understood() {
