@@ -161,16 +161,18 @@ def measure(model, sequences, positions):
         selected = torch.cat([call["selected"] for call in calls])
         weights = torch.cat([call["weights"] for call in calls])
         norms = torch.cat([call["norms"] for call in calls])
-        counts, gate, weighted = [], [], []
+        counts, gate, weighted, norm = [], [], [], []
         for expert in range(count):
             hit = selected == expert
             counts.append(int(hit.sum()))
             gate.append(float(weights[hit].sum()))
             weighted.append(float((weights[hit] * norms[hit]).sum()))
+            norm.append(float(norms[hit].sum()))
         result["experts"][str(layer)] = {
             "activation_count": counts,
             "gate_sum": gate,
             "gate_weighted_sum": weighted,
+            "expert_activation_norm": norm,
             "reap": [w / n if n else 0.0 for w, n in zip(weighted, counts)],
         }
         result["router_l2"][str(layer)] = router_l2(block.gate.weight)

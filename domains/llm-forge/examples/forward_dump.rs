@@ -109,6 +109,7 @@ fn experts_value(profile: &Profile) -> Value {
             "activation_count": layer.activation_count,
             "gate_sum": layer.gate_sum,
             "gate_weighted_sum": layer.gate_weighted_sum,
+            "expert_activation_norm": layer.activation_norm,
             "reap": layer.reap(),
         })
     };

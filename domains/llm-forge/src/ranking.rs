@@ -59,6 +59,7 @@ impl Ranking {
         match self.strategy {
             Strategy::Reap => Metric::Reap,
             Strategy::GateWeightedSum => Metric::GateWeightedSum,
+            Strategy::ExpertActivationNorm => Metric::ExpertActivationNorm,
             Strategy::RouterGateL2 => Metric::RouterL2,
             Strategy::ActivationCount | Strategy::Random => Metric::ActivationCount,
         }

@@ -194,6 +194,7 @@ impl Importance {
             }
             Metric::GateSum => values(&|p| p.gate_sum.clone()),
             Metric::GateWeightedSum => values(&|p| p.gate_weighted_sum.clone()),
+            Metric::ExpertActivationNorm => values(&|p| p.activation_norm.clone()),
             Metric::Reap => values(&super::LayerProfile::reap),
             Metric::RouterL2 => values(&|p| p.router_l2.clone()),
         };

@@ -18,6 +18,8 @@ pub struct LayerProfile {
     pub gate_sum: Vec<f64>,
     /// Sum of routing weight times the L2 norm of the expert's output before weighting.
     pub gate_weighted_sum: Vec<f64>,
+    /// Sum of the L2 norm of the expert's output before weighting.
+    pub activation_norm: Vec<f64>,
     /// L2 norm of the expert's router row.
     pub router_l2: Vec<f64>,
 }
@@ -201,6 +203,7 @@ impl Gatherer {
             activation_count: vec![0; experts],
             gate_sum: vec![0.0; experts],
             gate_weighted_sum: vec![0.0; experts],
+            activation_norm: vec![0.0; experts],
             router_l2: Vec::new(),
         })
     }
@@ -220,6 +223,7 @@ impl Observer for Gatherer {
         for (weight, norm) in visit.weights.iter().zip(visit.norms) {
             layer.gate_sum[visit.expert] += f64::from(*weight);
             layer.gate_weighted_sum[visit.expert] += f64::from(*weight) * norm;
+            layer.activation_norm[visit.expert] += norm;
         }
     }
 }

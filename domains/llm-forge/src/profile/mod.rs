@@ -21,6 +21,12 @@ pub enum Metric {
     GateSum,
     /// Sum over routed tokens of routing weight times the L2 norm of the expert's output.
     GateWeightedSum,
+    /// Sum over routed tokens of the L2 norm of the expert's output, without the routing weight.
+    ///
+    /// # Source
+    /// Jaiswal et al., "Finding Fantastic Experts in MoEs" (arXiv:2504.05586), expert activation norm; written as a sum over an
+    /// expert's tokens in Lasby et al., "REAP the Experts" (arXiv:2510.13999), section 4.
+    ExpertActivationNorm,
     /// The gate-weighted sum divided by the activation count (router-weighted expert activation pruning).
     Reap,
     /// L2 norm of the expert's router row. Needs no corpus; the negative control.
@@ -29,8 +35,14 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 5] =
-        [Metric::ActivationCount, Metric::GateSum, Metric::GateWeightedSum, Metric::Reap, Metric::RouterL2];
+    pub const ALL: [Metric; 6] = [
+        Metric::ActivationCount,
+        Metric::GateSum,
+        Metric::GateWeightedSum,
+        Metric::ExpertActivationNorm,
+        Metric::Reap,
+        Metric::RouterL2,
+    ];
 
     /// The metric's name in file names and metric versions.
     #[must_use]
@@ -39,6 +51,7 @@ impl Metric {
             Metric::ActivationCount => "activation_count",
             Metric::GateSum => "gate_sum",
             Metric::GateWeightedSum => "gate_weighted_sum",
+            Metric::ExpertActivationNorm => "expert_activation_norm",
             Metric::Reap => "reap",
             Metric::RouterL2 => "router_l2",
         }

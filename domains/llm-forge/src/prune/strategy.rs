@@ -11,6 +11,8 @@ pub enum Strategy {
     Reap,
     /// Sum over an expert's tokens of routing weight times the norm of its output.
     GateWeightedSum,
+    /// Sum over an expert's tokens of the norm of its output, unweighted.
+    ExpertActivationNorm,
     /// The norm of the expert's row of the router: a control from weights alone.
     RouterGateL2,
     /// Pseudo-random order from a recorded seed: the floor.
@@ -19,7 +21,14 @@ pub enum Strategy {
 
 impl Strategy {
     /// Every strategy.
-    pub const ALL: [Self; 5] = [Self::ActivationCount, Self::Reap, Self::GateWeightedSum, Self::RouterGateL2, Self::Random];
+    pub const ALL: [Self; 6] = [
+        Self::ActivationCount,
+        Self::Reap,
+        Self::GateWeightedSum,
+        Self::ExpertActivationNorm,
+        Self::RouterGateL2,
+        Self::Random,
+    ];
 
     /// Returns the name in a recipe's `strategy`.
     #[must_use]
@@ -28,6 +37,7 @@ impl Strategy {
             Self::ActivationCount => "calibration-aware-activation-count",
             Self::Reap => "reap",
             Self::GateWeightedSum => "gate-weighted-sum",
+            Self::ExpertActivationNorm => "expert-activation-norm",
             Self::RouterGateL2 => "router-gate-l2",
             Self::Random => "random",
         }
@@ -46,6 +56,7 @@ impl Strategy {
             Self::ActivationCount => "activation_count",
             Self::Reap => "reap",
             Self::GateWeightedSum => "gate_weighted_sum",
+            Self::ExpertActivationNorm => "expert_activation_norm",
             Self::RouterGateL2 => "router_gate_l2_norm",
             Self::Random => "random",
         }
@@ -54,7 +65,7 @@ impl Strategy {
     /// Says whether the ranking comes from running a corpus, and so needs an importance file.
     #[must_use]
     pub fn is_measured(self) -> bool {
-        matches!(self, Self::ActivationCount | Self::Reap | Self::GateWeightedSum)
+        !matches!(self, Self::RouterGateL2 | Self::Random)
     }
 }
 

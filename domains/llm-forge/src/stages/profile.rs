@@ -60,7 +60,7 @@ pub(crate) struct ExpertActivationProfile;
 
 impl Stage for ExpertActivationProfile {
     fn code_version(&self) -> u32 {
-        1
+        2
     }
 
     fn reads(&self, stage: &Value, recipe: &Recipe) -> Result<Reads, Vec<Problem>> {

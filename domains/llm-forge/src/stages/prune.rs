@@ -65,6 +65,8 @@ pub(crate) enum StrategyName {
     Reap,
     /// By the sum of routing weight times output norm.
     GateWeightedSum,
+    /// By the sum of the output norm, without the routing weight.
+    ExpertActivationNorm,
     /// By the norm of the router's row: weights alone, the negative control.
     RouterGateL2,
     /// By chance, from a recorded seed: the floor.
@@ -77,6 +79,7 @@ impl From<StrategyName> for Strategy {
             StrategyName::CalibrationAwareActivationCount => Self::ActivationCount,
             StrategyName::Reap => Self::Reap,
             StrategyName::GateWeightedSum => Self::GateWeightedSum,
+            StrategyName::ExpertActivationNorm => Self::ExpertActivationNorm,
             StrategyName::RouterGateL2 => Self::RouterGateL2,
             StrategyName::Random => Self::Random,
         }

@@ -52,6 +52,9 @@ pub struct ExpertSums {
     pub activation_count: Vec<u64>,
     pub gate_sum: Vec<f64>,
     pub gate_weighted_sum: Vec<f64>,
+    /// Absent in goldens written before it was measured.
+    #[serde(default)]
+    pub expert_activation_norm: Option<Vec<f64>>,
     pub reap: Vec<f64>,
 }
 

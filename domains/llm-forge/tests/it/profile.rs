@@ -24,6 +24,7 @@ fn close(what: &str, ours: &[f64], reference: &[f64]) {
 
 #[test]
 fn every_metric_is_the_references() {
+    let mut norms_compared = 0;
     for case in golden::cases() {
         let profile = measure(&case, 2, 64);
         let reference = &case.expected.f32;
@@ -34,6 +35,10 @@ fn every_metric_is_the_references() {
             assert_eq!(ours.activation_count, expected.activation_count, "{}", named("activation_count"));
             close(&named("gate_sum"), &ours.gate_sum, &expected.gate_sum);
             close(&named("gate_weighted_sum"), &ours.gate_weighted_sum, &expected.gate_weighted_sum);
+            if let Some(norms) = &expected.expert_activation_norm {
+                close(&named("expert_activation_norm"), &ours.activation_norm, norms);
+                norms_compared += 1;
+            }
             close(&named("reap"), &ours.reap(), &expected.reap);
             let norms: Vec<f64> = reference.router_l2[layer].iter().map(|norm| f64::from(*norm)).collect();
             assert_eq!(ours.router_l2, norms, "{}", named("router_l2"));
@@ -43,6 +48,7 @@ fn every_metric_is_the_references() {
         let dense: Vec<usize> = (0..case.model.experts.layers).filter(|l| !case.model.experts.sparse[*l]).collect();
         assert_eq!(profile.dense_layers, dense);
     }
+    assert!(norms_compared >= 10, "the goldens lost their expert activation norms: {norms_compared} layers have them");
 }
 
 #[test]
