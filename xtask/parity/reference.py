@@ -15,7 +15,15 @@ import transformers
 from transformers import AutoConfig, AutoModelForCausalLM
 
 SCHEMA = "alloyworks.forward.v1"
-EXPERT_COUNT_KEYS = ("num_experts", "num_local_experts")
+EXPERT_COUNT_KEYS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+# On disk, within a layer's block: what has one row, slice or entry an expert, and along which axis.
+PER_EXPERT = (
+    (r"(mlp|block_sparse_moe)\.gate\.(weight|e_score_correction_bias)", 0),
+    (r"mlp\.moe_statics\.e_score_correction_bias", 1),
+    (r"block_sparse_moe\.(router\.layer|input_linear|output_linear)\.weight", 0),
+)
+# The families whose router is masked by `mask_router`; for the others the pruned checkpoint alone is recorded.
+MASKED = ("olmoe", "qwen3_moe", "mixtral", "qwen2_moe")
 
 transformers.utils.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
@@ -35,19 +43,24 @@ def make(family, settings, seed, folder, dtype="float32", shard_size="5GB", hub_
     with torch.no_grad():
         for name, tensor in model.named_parameters():
             width = tensor.shape[-1]
-            if name.endswith("norm.weight"):
+            if name.endswith("e_score_correction_bias"):
+                tensor.copy_(0.05 * torch.randn_like(tensor))
+            elif name.endswith("norm.weight"):
                 tensor.copy_(1 + 0.25 * torch.randn_like(tensor))
             elif name.endswith(".bias"):
                 tensor.copy_(0.3 * torch.randn_like(tensor))
             elif "embed_tokens" in name:
                 # A tied matrix is also the output: as wide as the others it would only ever predict the token it just read.
                 tensor.copy_((0.2 if model.config.tie_word_embeddings else 0.8) * torch.randn_like(tensor))
-            elif ".gate.weight" in name:
+            elif ".gate.weight" in name or ".router.weight" in name:
                 tensor.copy_(1.5 * torch.randn_like(tensor) / math.sqrt(width))
                 # Uneven row lengths, so that the router-norm control ranks something.
                 tensor.mul_(torch.linspace(0.6, 1.4, tensor.shape[0])[torch.randperm(tensor.shape[0])][:, None])
             else:
                 tensor.copy_(1.2 * torch.randn_like(tensor) / math.sqrt(width))
+        for name, tensor in model.named_buffers():
+            if name.endswith("e_score_correction_bias"):
+                tensor.copy_(0.1 * torch.randn_like(tensor))
     model = model.to(getattr(torch, dtype))
     model.config.dtype = dtype
     model.save_pretrained(folder, max_shard_size=shard_size)
@@ -72,7 +85,13 @@ def rewrite_as_older_config(folder):
 
 def sparse_blocks(model):
     """The (layer, block) pairs that route to experts."""
-    return [(i, layer.mlp) for i, layer in enumerate(model.model.layers) if hasattr(layer.mlp, "experts")]
+    blocks = [(i, getattr(layer, "mlp", None) or layer.block_sparse_moe) for i, layer in enumerate(model.model.layers)]
+    return [(i, block) for i, block in blocks if hasattr(block, "experts")]
+
+
+def router_of(block):
+    """The module that chooses a token's experts."""
+    return getattr(block, "gate", None) or block.router
 
 
 def numbers(tensor):
@@ -99,7 +118,7 @@ class Observer:
         for layer, block in sparse_blocks(model):
             self.seen[layer] = []
             self.hooks.append(block.experts.register_forward_pre_hook(self._experts(layer)))
-            self.hooks.append(block.gate.register_forward_hook(self._gate(layer)))
+            self.hooks.append(router_of(block).register_forward_hook(self._gate(layer)))
 
     def _gate(self, layer):
         def hook(_module, _inputs, output):
@@ -152,7 +171,7 @@ def measure(model, sequences, positions):
     observer.close()
     result["router"], result["experts"], result["router_l2"] = {}, {}, {}
     for layer, block in sparse_blocks(model):
-        calls, count = observer.seen[layer], block.gate.weight.shape[0]
+        calls, count = observer.seen[layer], router_of(block).weight.shape[0]
         result["router"][str(layer)] = {
             "selected": [call["selected"].tolist() for call in calls],
             "selected_sorted": [call["selected"].sort(dim=-1).values.tolist() for call in calls],
@@ -175,20 +194,58 @@ def measure(model, sequences, positions):
             "expert_activation_norm": norm,
             "reap": [w / n if n else 0.0 for w, n in zip(weighted, counts)],
         }
-        result["router_l2"][str(layer)] = router_l2(block.gate.weight)
-    result["router_margin_min"] = min(selection_margin(observer.seen[layer], block.gate.top_k) for layer, block in sparse_blocks(model))
+        result["router_l2"][str(layer)] = router_l2(router_of(block).weight)
+    result["router_margin_min"] = min(selection_margin(observer.seen[layer], router_of(block), model.config) for layer, block in sparse_blocks(model))
     return result
 
 
-def selection_margin(calls, top_k):
-    """Smallest gap between the logits ranked k and k+1: how far the selection is from depending on rounding."""
-    gaps = [call["logits"].sort(dim=-1, descending=True).values for call in calls]
-    return min(float((g[:, top_k - 1] - g[:, top_k]).min()) for g in gaps)
+def correction(router):
+    """The bias added to a router's scores for the selection, if it has one."""
+    bias = getattr(router, "e_score_correction_bias", None)
+    if bias is None and hasattr(router, "moe_statics"):
+        bias = router.moe_statics.e_score_correction_bias.squeeze()
+    return bias
 
 
-def kept_by(scores, keep):
-    """The `keep` largest per layer, ties to the lower index, sorted."""
-    return {layer: sorted(sorted(range(len(s)), key=lambda e: (-s[e], e))[:keep]) for layer, s in scores.items()}
+def choices(logits, router, family):
+    """What the experts are ranked by: the logits, or the scores with their correction."""
+    bias = correction(router)
+    if family in ("deepseek_v3", "glm4_moe"):
+        return logits.sigmoid() + bias.double()
+    return logits if bias is None else logits.softmax(dim=-1) + bias.double()
+
+
+def margin_of(values, chosen):
+    """Smallest gap between the least of the chosen and the largest of the others, over all rows."""
+    least = values.masked_fill(~chosen, math.inf).amin(dim=-1)
+    most = values.masked_fill(chosen, -math.inf).amax(dim=-1)
+    return float((least - most).min())
+
+
+def selection_margin(calls, router, config):
+    """How far the selections are from depending on rounding: the gap in what experts, and groups of them, are ranked by."""
+    groups = getattr(config, "n_group", None) or 1
+    margins = []
+    for call in calls:
+        values = choices(call["logits"], router, config.model_type)
+        chosen = torch.zeros_like(values, dtype=torch.bool).scatter(1, call["selected"], True)
+        if groups > 1 and getattr(config, "topk_method", "noaux_tc") != "greedy":
+            grouped = values.view(len(values), groups, -1)
+            scores = grouped.amax(dim=-1) if config.model_type == "deepseek_v2" else grouped.topk(2, dim=-1)[0].sum(dim=-1)
+            allowed = torch.zeros_like(scores, dtype=torch.bool).scatter(1, scores.topk(config.topk_group, dim=-1)[1], True)
+            margins.append(margin_of(scores, allowed))
+            values = values.masked_fill(~allowed.repeat_interleave(grouped.shape[-1], dim=1), -1e9)
+        margins.append(margin_of(values, chosen))
+    return min(margins)
+
+
+def kept_by(scores, keep, groups=1):
+    """The `keep` largest per layer, as many of every group of neighbours, ties to the lower index, sorted."""
+    def of_layer(s):
+        size = len(s) // groups
+        ranked = [sorted(range(g * size, (g + 1) * size), key=lambda e: (-s[e], e))[: keep // groups] for g in range(groups)]
+        return sorted(sum(ranked, []))
+    return {layer: of_layer(s) for layer, s in scores.items()}
 
 
 def mask_router(gate, kept):
@@ -228,13 +285,15 @@ def prune_folder(source, target, kept):
     out = {}
     for name, tensor in read_tensors(source).items():
         expert = re.fullmatch(r"(model\.layers\.(\d+)\.(?:mlp|block_sparse_moe)\.experts\.)(\d+)(\..+)", name)
-        router = re.fullmatch(r"model\.layers\.(\d+)\.(?:mlp|block_sparse_moe)\.gate\.weight", name)
+        sliced = [(re.fullmatch(r"model\.layers\.(\d+)\." + pattern, name), axis) for pattern, axis in PER_EXPERT]
+        sliced = [(found[1], axis) for found, axis in sliced if found]
         if expert:
             prefix, layer, index, rest = expert.groups()
             if int(index) in kept[layer]:
                 out[f"{prefix}{kept[layer].index(int(index))}{rest}"] = tensor
-        elif router:
-            out[name] = tensor[kept[router[1]]].contiguous()
+        elif sliced:
+            layer, axis = sliced[0]
+            out[name] = tensor.index_select(axis, torch.tensor(kept[layer])).contiguous()
         else:
             out[name] = tensor
     config = json.loads((pathlib.Path(source) / "config.json").read_text())
@@ -263,8 +322,9 @@ def expected(folder, sequences, positions, dtype):
     model = load(folder)
     f32 = measure(model, sequences, positions)
     experts = len(next(iter(f32["experts"].values()))["activation_count"])
+    groups = getattr(model.config, "n_group", None) or 1
     keep = max(experts // 2, model.config.num_experts_per_tok)
-    kept = kept_by({layer: e["activation_count"] for layer, e in f32["experts"].items()}, keep)
+    kept = kept_by({layer: e["activation_count"] for layer, e in f32["experts"].items()}, keep, groups)
     out = {
         "schema": SCHEMA,
         "reference": {"transformers": transformers.__version__, "torch": torch.__version__},
@@ -274,14 +334,15 @@ def expected(folder, sequences, positions, dtype):
         "logit_positions": positions,
         "f32": f32,
     }
-    by_mask = masked(model, kept, sequences, positions)
     with tempfile.TemporaryDirectory() as small:
         prune_folder(folder, small, kept)
         by_slice = forward(load(small), sequences, positions)
         hashes = tensor_hashes(small)
-    gap = greatest_difference(by_mask["logits"], by_slice["logits"])
-    scale = max(1.0, *(abs(v) for x in by_slice["logits"] for v in x["values"]))
-    assert gap < 1e-5 * scale, f"masking and slicing disagree by {gap}"
+    if model.config.model_type in MASKED:
+        by_mask = masked(model, kept, sequences, positions)
+        gap = greatest_difference(by_mask["logits"], by_slice["logits"])
+        scale = max(1.0, *(abs(v) for x in by_slice["logits"] for v in x["values"]))
+        assert gap < 1e-5 * scale, f"masking and slicing disagree by {gap}"
     out["masked"] = {"kept": kept, **by_slice, "tensor_sha256": hashes}
     if dtype != "float32":
         out["native"] = measure(load(folder, getattr(torch, dtype)), sequences, positions)

@@ -8,14 +8,14 @@ use serde_json::Value;
 use super::config::ConfigReader;
 use super::layout::{BESIDE, OUTSIDE};
 use super::names::Naming;
-use super::{ExpertLayout, Family, FamilyError, Forward, Geometry, MAX_EXPERTS, MAX_LAYERS, QkNorm, Role, Rule};
+use super::{ExpertLayout, Family, FamilyError, Forward, Geometry, MAX_EXPERTS, Role, Rule};
 
 /// The `mixtral` family: every layer sparse, the selected weights always renormalised, no norm of query and key.
 #[derive(Debug)]
 pub struct Mixtral;
 
 /// `w1` is the gate, `w3` the up and `w2` the down projection.
-const NAMING: Naming = Naming { block: "block_sparse_moe", expert: ["w1", "w3", "w2"], dense: None };
+const NAMING: Naming = Naming { block: "block_sparse_moe", expert: ["w1", "w3", "w2"], ..Naming::MLP };
 
 static LAYOUT: ExpertLayout = ExpertLayout {
     id: "block_sparse_moe-unfused",
@@ -57,32 +57,14 @@ impl Family for Mixtral {
 impl Forward for Mixtral {
     fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError> {
         let mut reader = ConfigReader::new(self.architecture(), config);
-        let layers = reader.count("num_hidden_layers", MAX_LAYERS);
-        let hidden = reader.dimension("hidden_size");
-        let heads = reader.dimension("num_attention_heads");
-        reader.silu();
-        reader.unquantised();
+        let plain = Geometry::plain(&mut reader, 1_000_000.0);
         let geometry = Geometry {
-            layers,
-            hidden,
-            vocab: reader.dimension("vocab_size"),
-            heads,
-            kv_heads: reader.optional_dimension("num_key_value_heads").unwrap_or(heads),
-            head_dim: reader.optional_dimension("head_dim").unwrap_or(hidden / heads),
             experts: reader.experts(self.expert_count_keys(), MAX_EXPERTS),
             top_k: reader.dimension("num_experts_per_tok"),
             expert_intermediate: reader.dimension("intermediate_size"),
-            dense_intermediate: None,
-            sparse: vec![true; layers],
-            rms_eps: reader.rms_eps(),
-            rope_theta: reader.rope_theta(1_000_000.0),
             norm_topk: true,
-            qk_norm: QkNorm::None,
-            clip_qkv: None,
-            attention_bias: false,
             sliding_window: reader.optional_dimension("sliding_window"),
-            tie_embeddings: reader.flag("tie_word_embeddings", false),
-            max_positions: reader.dimension("max_position_embeddings"),
+            ..plain
         };
         super::check_relations(&mut reader, &geometry);
         reader.finish(geometry)

@@ -10,6 +10,7 @@ mod deepseek_v3;
 mod ernie4_5_moe;
 mod error;
 mod experts;
+mod geometry;
 mod glm4_moe;
 mod gpt_oss;
 mod granitemoe;
@@ -23,6 +24,7 @@ mod phimoe;
 mod qwen2_moe;
 mod qwen3_moe;
 mod qwen3_next;
+mod roles;
 mod shapes;
 mod sparse;
 
@@ -36,6 +38,10 @@ pub use deepseek_v3::DeepseekV3;
 pub use ernie4_5_moe::Ernie45Moe;
 pub use error::{ConfigProblem, FamilyError, ModelError, NotRunnable, TensorProblem};
 pub use experts::{ExpertGeometry, Groups};
+pub use geometry::{
+    AttentionBias, Correction, ExpertForm, Geometry, GroupScore, GroupedRouting, Latent, Multipliers, Norms, QkNorm, Rotary,
+    RoutingRule, Scoring, SharedExpert, Yarn,
+};
 pub use glm4_moe::Glm4Moe;
 pub use gpt_oss::GptOss;
 pub use granitemoe::GraniteMoe;
@@ -48,6 +54,7 @@ pub use phimoe::Phimoe;
 pub use qwen2_moe::Qwen2Moe;
 pub use qwen3_moe::Qwen3Moe;
 pub use qwen3_next::Qwen3Next;
+pub use roles::{AttentionPart, ExpertPart, FusedPart, Role};
 
 /// Most layers a config may declare; a limit on memory, far above any model.
 pub const MAX_LAYERS: u64 = 4096;
@@ -173,137 +180,4 @@ fn check_relations(reader: &mut ConfigReader<'_>, geometry: &Geometry) {
         head_dim,
     );
     reader.require(top_k <= experts, "num_experts_per_tok", &format!("at most the {experts} experts of a layer"), top_k);
-}
-
-/// What the forward pass needs to know of a model, read from its `config.json`.
-///
-/// # Source
-/// The reference implementations' config classes; every field is declared by the config or by the family's documented default.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Geometry {
-    /// Number of decoder layers.
-    pub layers: usize,
-    /// Width of the residual stream.
-    pub hidden: usize,
-    /// Rows of the embedding and output matrices.
-    pub vocab: usize,
-    /// Query heads.
-    pub heads: usize,
-    /// Key/value heads; divides `heads`.
-    pub kv_heads: usize,
-    /// Width of one head.
-    pub head_dim: usize,
-    /// Experts per sparse layer (N).
-    pub experts: usize,
-    /// Experts a token is routed to (k).
-    pub top_k: usize,
-    /// Inner width of one expert.
-    pub expert_intermediate: usize,
-    /// Inner width of a dense layer's feed-forward block; `None` where the family has no dense layers.
-    pub dense_intermediate: Option<usize>,
-    /// Per layer: true when the layer routes to experts, false when its feed-forward block is dense.
-    pub sparse: Vec<bool>,
-    /// Epsilon of every RMS norm.
-    pub rms_eps: f32,
-    /// Base of the rotary embedding (default rope type only; any other type is refused by the family).
-    pub rope_theta: f64,
-    /// Whether the selected experts' weights are renormalised to sum to one.
-    pub norm_topk: bool,
-    /// Where query and key are normalised.
-    pub qk_norm: QkNorm,
-    /// Clamp of query, key and value projections, where declared.
-    pub clip_qkv: Option<f32>,
-    /// Whether the attention projections carry a bias.
-    pub attention_bias: bool,
-    /// Attention window in tokens, where declared and in use.
-    pub sliding_window: Option<usize>,
-    /// Whether the output matrix is the embedding matrix.
-    pub tie_embeddings: bool,
-    /// Longest context the config declares, in tokens.
-    pub max_positions: usize,
-}
-
-/// Where a family normalises query and key before the rotary embedding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QkNorm {
-    /// Nowhere.
-    None,
-    /// RMS norm over each head (`head_dim` weights).
-    PerHead,
-    /// RMS norm over the full projection before it is split into heads.
-    FullWidth,
-}
-
-/// What a tensor is, by its on-disk name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Role {
-    /// `[vocab, hidden]`
-    Embedding,
-    /// `[hidden]`
-    FinalNorm,
-    /// `[vocab, hidden]`
-    Output,
-    /// `[hidden]`, before attention
-    AttentionNorm {
-        /** Layer index. */
-        layer: usize,
-    },
-    /// `[hidden]`, before the feed-forward block
-    FeedForwardNorm {
-        /** Layer index. */
-        layer: usize,
-    },
-    /// One attention tensor.
-    Attention {
-        /** Layer index. */
-        layer: usize,
-        /** Which. */
-        part: AttentionPart,
-    },
-    /// `[experts, hidden]`: the router gate
-    Router {
-        /** Layer index. */
-        layer: usize,
-    },
-    /// One projection of one expert.
-    Expert {
-        /** Layer index. */
-        layer: usize,
-        /** Expert index. */
-        expert: usize,
-        /** Which. */
-        part: ExpertPart,
-    },
-    /// One projection of a dense layer's feed-forward block.
-    Dense {
-        /** Layer index. */
-        layer: usize,
-        /** Which. */
-        part: ExpertPart,
-    },
-}
-
-/// The tensors of an attention block. Projections are `[out, in]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names are the field's")]
-pub enum AttentionPart {
-    Query,
-    Key,
-    Value,
-    Out,
-    QueryBias,
-    KeyBias,
-    ValueBias,
-    OutBias,
-    QueryNorm,
-    KeyNorm,
-}
-
-/// The three projections of a gated feed-forward block: `down(silu(gate(x)) * up(x))`. Each is `[out, in]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names are the field's")]
-pub enum ExpertPart {
-    Gate,
-    Up,
-    Down,
 }

@@ -8,13 +8,13 @@ use serde_json::Value;
 use super::config::ConfigReader;
 use super::layout::{BESIDE, OUTSIDE};
 use super::names::Naming;
-use super::{ExpertLayout, Family, FamilyError, Forward, Geometry, MAX_EXPERTS, MAX_LAYERS, QkNorm, Role, Rule};
+use super::{AttentionBias, ExpertLayout, Family, FamilyError, Forward, Geometry, MAX_EXPERTS, QkNorm, Role, Rule};
 
 /// The `olmoe` family: every layer sparse, query and key normalised over their full width.
 #[derive(Debug)]
 pub struct Olmoe;
 
-const NAMING: Naming = Naming { block: "mlp", expert: ["gate_proj", "up_proj", "down_proj"], dense: None };
+const NAMING: Naming = Naming::MLP;
 
 static LAYOUT: ExpertLayout = ExpertLayout {
     id: "mlp-experts-unfused",
@@ -56,39 +56,24 @@ impl Family for Olmoe {
 impl Forward for Olmoe {
     fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError> {
         let mut reader = ConfigReader::new(self.architecture(), config);
-        let layers = reader.count("num_hidden_layers", MAX_LAYERS);
-        let hidden = reader.dimension("hidden_size");
-        let heads = reader.dimension("num_attention_heads");
-        reader.silu();
-        reader.unquantised();
+        let plain = Geometry::plain(&mut reader, 10_000.0);
         if let Some(window) = reader.get("sliding_window") {
             reader.unsupported("sliding_window", window, "none: the reference attends to the whole sequence");
         }
         let clip_qkv = reader.positive_single("clip_qkv");
         let geometry = Geometry {
-            layers,
-            hidden,
-            vocab: reader.dimension("vocab_size"),
-            heads,
-            kv_heads: reader.optional_dimension("num_key_value_heads").unwrap_or(heads),
-            head_dim: reader.optional_dimension("head_dim").unwrap_or(hidden / heads),
             experts: reader.experts(self.expert_count_keys(), MAX_EXPERTS),
             top_k: reader.dimension("num_experts_per_tok"),
             expert_intermediate: reader.dimension("intermediate_size"),
-            dense_intermediate: None,
-            sparse: vec![true; layers],
-            rms_eps: reader.rms_eps(),
-            rope_theta: reader.rope_theta(10_000.0),
             norm_topk: reader.flag("norm_topk_prob", false),
             qk_norm: QkNorm::FullWidth,
             clip_qkv,
-            attention_bias: reader.flag("attention_bias", false),
-            sliding_window: None,
-            tie_embeddings: reader.flag("tie_word_embeddings", false),
-            max_positions: reader.dimension("max_position_embeddings"),
+            attention_bias: if reader.flag("attention_bias", false) { AttentionBias::All } else { AttentionBias::None },
+            ..plain
         };
         // The norm over the full query is built at the hidden width, so no other head width can be run.
         if reader.clean() {
+            let Geometry { hidden, heads, .. } = geometry;
             let expected = format!("hidden_size / num_attention_heads = {hidden} / {heads}");
             reader.require(geometry.head_dim * heads == hidden, "head_dim", &expected, geometry.head_dim);
         }

@@ -7,16 +7,15 @@ use serde_json::Value;
 
 use super::config::ConfigReader;
 use super::layout::{BESIDE, OUTSIDE};
-use super::names::Naming;
+use super::names::{Naming, PROJECTIONS};
 use super::sparse;
-use super::{ExpertLayout, Family, FamilyError, Forward, Geometry, MAX_EXPERTS, MAX_LAYERS, QkNorm, Role, Rule};
+use super::{AttentionBias, ExpertLayout, Family, FamilyError, Forward, Geometry, MAX_EXPERTS, QkNorm, Role, Rule};
 
 /// The `qwen3_moe` family: dense layers may stand between sparse ones, query and key are normalised per head.
 #[derive(Debug)]
 pub struct Qwen3Moe;
 
-const PROJECTIONS: [&str; 3] = ["gate_proj", "up_proj", "down_proj"];
-const NAMING: Naming = Naming { block: "mlp", expert: PROJECTIONS, dense: Some(("mlp", PROJECTIONS)) };
+const NAMING: Naming = Naming { dense: Some(("mlp", PROJECTIONS)), ..Naming::MLP };
 
 static LAYOUT: ExpertLayout = ExpertLayout {
     id: "mlp-experts-unfused",
@@ -62,35 +61,22 @@ impl Family for Qwen3Moe {
 impl Forward for Qwen3Moe {
     fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError> {
         let mut reader = ConfigReader::new(self.architecture(), config);
-        let layers = reader.count("num_hidden_layers", MAX_LAYERS);
-        let hidden = reader.dimension("hidden_size");
-        let heads = reader.dimension("num_attention_heads");
-        reader.silu();
-        reader.unquantised();
-        let sparse = sparse::step_and_list(&mut reader, layers);
+        let plain = Geometry::plain(&mut reader, 10_000.0);
+        let sparse = sparse::step_and_list(&mut reader, plain.layers);
         let window_in_use = reader.flag("use_sliding_window", false);
         let dense_intermediate = if sparse.contains(&false) { Some(reader.dimension("intermediate_size")) } else { None };
         let geometry = Geometry {
-            layers,
-            hidden,
-            vocab: reader.dimension("vocab_size"),
-            heads,
             kv_heads: reader.dimension("num_key_value_heads"),
-            head_dim: reader.optional_dimension("head_dim").unwrap_or(hidden / heads),
             experts: reader.experts(self.expert_count_keys(), MAX_EXPERTS),
             top_k: reader.dimension("num_experts_per_tok"),
             expert_intermediate: reader.dimension("moe_intermediate_size"),
             dense_intermediate,
             sparse,
-            rms_eps: reader.rms_eps(),
-            rope_theta: reader.rope_theta(10_000.0),
             norm_topk: reader.flag("norm_topk_prob", false),
             qk_norm: QkNorm::PerHead,
-            clip_qkv: None,
-            attention_bias: reader.flag("attention_bias", false),
+            attention_bias: if reader.flag("attention_bias", false) { AttentionBias::All } else { AttentionBias::None },
             sliding_window: if window_in_use { Some(reader.dimension("sliding_window")) } else { None },
-            tie_embeddings: reader.flag("tie_word_embeddings", false),
-            max_positions: reader.dimension("max_position_embeddings"),
+            ..plain
         };
         super::check_relations(&mut reader, &geometry);
         reader.finish(geometry)

@@ -1,19 +1,22 @@
 //! Drives waves of sequences through the layers.
 
 use super::attention::{self, Attention};
+use super::cache::Cache;
 use super::error::Place;
 use super::experts::{self, Experts};
+use super::feed_forward;
 use super::head::Head;
-use super::kernels::Isa;
+use super::inputs::Kept;
+use super::kernels::{Isa, Precision};
 use super::mask::ExpertMask;
-use super::observer::Observer;
+use super::observer::{Observer, Unobserved};
 use super::options::Options;
 use super::rope::Rope;
-use super::routing::{self, Router};
+use super::router::{self, Router};
 use super::wave::Wave;
 use super::weights::Matrix;
 use super::{ForwardError, Routing};
-use crate::families::{Model, Role, Runnable};
+use crate::families::{ExpertPart, Geometry, Model, Role, Runnable};
 use crate::progress::Progress;
 use std::ops::ControlFlow;
 
@@ -32,8 +35,8 @@ pub struct Engine<'m> {
 #[derive(Default)]
 struct Scratch {
     attention: attention::Scratch,
-    routing: routing::Scratch,
-    experts: experts::Scratch,
+    routing: router::Scratch,
+    feed_forward: feed_forward::Scratch,
 }
 
 /// How far a run is, in sequence-layers, and whom to tell.
@@ -61,6 +64,25 @@ impl<'m> Engine<'m> {
         Engine::with_isa(model, options, Isa::detect())
     }
 
+    /// Prepares to run a model whose projections are computed in a precision: those of attention, of experts and of dense layers.
+    /// Routers, attention itself, norms and the output stay in f32.
+    ///
+    /// # Errors
+    /// When an option is zero, or the model cannot be run.
+    pub fn with_precision(model: &'m Model, options: Options, precision: Precision) -> Result<Engine<'m>, ForwardError> {
+        Ok(Engine::new(model, options)?.in_precision(precision))
+    }
+
+    /// The same engine with its projections computed in a precision.
+    #[must_use]
+    pub fn in_precision(mut self, precision: Precision) -> Engine<'m> {
+        for scratch in &mut self.scratch {
+            scratch.attention = attention::Scratch::of(precision);
+            scratch.feed_forward = feed_forward::Scratch::of(precision);
+        }
+        self
+    }
+
     /// Prepares to run a model with chosen instructions; results are the same with any.
     ///
     /// # Errors
@@ -73,7 +95,7 @@ impl<'m> Engine<'m> {
             model,
             options,
             isa,
-            rope: Rope::new(g.rope_theta, g.head_dim, 0),
+            rope: Rope::new(g, 0),
             scratch: std::iter::repeat_with(Scratch::default).take(options.threads).collect(),
             normed: Vec::new(),
             buffers: experts::Buffers::default(),
@@ -95,7 +117,7 @@ impl<'m> Engine<'m> {
         progress: Progress<'_>,
         mut finish: impl FnMut(&mut Head<'m>, &Wave) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut head = Head::open(self.model, self.isa, self.options.threads)?;
+        let mut head = self.head()?;
         let mut meter = Meter { done: 0, total: total * self.model.geometry.layers as u64, progress };
         let mut sequences = sequences.into_iter().peekable();
         let mut first = 0;
@@ -127,7 +149,17 @@ impl<'m> Engine<'m> {
         Ok(if taken.is_empty() { None } else { Some(Wave::new(first, taken, self.model.geometry.hidden)) })
     }
 
-    fn check(&self, sequence: u64, tokens: &[u32]) -> Result<(), ForwardError> {
+    /// The model's geometry.
+    pub(super) fn geometry(&self) -> &'m Geometry {
+        self.model.geometry
+    }
+
+    /// The instructions in use.
+    pub(super) fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    pub(super) fn check(&self, sequence: u64, tokens: &[u32]) -> Result<(), ForwardError> {
         let limit = self.model.geometry.max_positions;
         match tokens.len() {
             0 => Err(ForwardError::Empty { sequence }),
@@ -136,36 +168,73 @@ impl<'m> Engine<'m> {
         }
     }
 
-    /// Pushes a wave through every layer.
+    /// Pushes a wave of whole sequences through every layer.
     fn layers(
         &mut self,
-        mut wave: Wave,
+        wave: Wave,
         mask: Option<&ExpertMask>,
         observer: &mut dyn Observer,
         meter: &mut Meter<'_>,
     ) -> Result<Wave, ForwardError> {
-        let g = self.model.geometry;
-        wave.embed(&Matrix::open(self.model, &Role::Embedding, g.vocab, g.hidden)?)?;
-        let longest = wave.sequences().iter().map(Vec::len).max().unwrap_or(0);
+        self.push(wave, None, mask, observer, meter)
+    }
+
+    /// Runs the next positions of some sequences, and adds them to the caches, one a sequence.
+    pub(super) fn go_on(
+        &mut self,
+        wave: Wave,
+        caches: &mut [Cache],
+        mask: Option<&ExpertMask>,
+        progress: Progress<'_>,
+    ) -> Result<Wave, ForwardError> {
+        let total = (wave.sequences().len() * self.model.geometry.layers) as u64;
+        self.push(wave, Some(caches), mask, &mut Unobserved, &mut Meter { done: 0, total, progress })
+    }
+
+    /// Pushes a wave of whole sequences through every layer, with nobody watching or asked.
+    pub(super) fn push_quietly(&mut self, wave: Wave, mask: Option<&ExpertMask>) -> Result<Wave, ForwardError> {
+        let total = (wave.sequences().len() * self.model.geometry.layers) as u64;
+        let mut meter = Meter { done: 0, total, progress: &crate::progress::ignore };
+        self.push(wave, None, mask, &mut Unobserved, &mut meter)
+    }
+
+    /// Opens what turns hidden states into logits.
+    pub(super) fn head(&self) -> Result<Head<'m>, ForwardError> {
+        Head::open(self.model, self.isa, self.options.threads)
+    }
+
+    /// Pushes a wave through every layer.
+    fn push(
+        &mut self,
+        mut wave: Wave,
+        mut caches: Option<&mut [Cache]>,
+        mask: Option<&ExpertMask>,
+        observer: &mut dyn Observer,
+        meter: &mut Meter<'_>,
+    ) -> Result<Wave, ForwardError> {
+        let model = self.model;
+        let g = model.geometry;
+        wave.embed(&Matrix::open(model, &Role::Embedding, g.vocab, g.hidden)?, g.multipliers.embedding)?;
+        let longest = (0..wave.sequences().len()).map(|place| wave.positions(place).end).max().unwrap_or(0);
         if longest > self.rope.positions() {
-            self.rope = Rope::new(g.rope_theta, g.head_dim, longest);
+            // Twice as many, so that a sequence that grows makes few tables.
+            self.rope = Rope::new(g, if caches.is_some() { 2 * longest } else { longest });
         }
         for layer in 0..g.layers {
             meter.tell()?;
-            let attention = Attention::open(self.model, layer)?;
-            attention.run(self.isa, &self.rope, &mut wave, self.scratch.iter_mut().map(|s| &mut s.attention))?;
+            let attention = Attention::open(model, layer)?;
+            let mut kept = if observer.wants_inputs() { attention.kept(wave.tokens()) } else { Vec::new() };
+            let scratch = self.scratch.iter_mut().map(|s| &mut s.attention);
+            attention.run(self.isa, &self.rope, &mut wave, caches.as_deref_mut(), &mut kept, scratch)?;
+            show(observer, &kept);
             if g.sparse[layer] {
                 self.sparse(layer, &mut wave, mask, observer, meter)?;
             } else {
-                let inner = g.dense_intermediate.expect("a family with dense layers declares their width");
-                experts::run_dense(
-                    self.model,
-                    layer,
-                    inner,
-                    self.isa,
-                    &mut wave,
-                    self.scratch.iter_mut().map(|s| &mut s.experts),
-                )?;
+                let mut kept =
+                    if observer.wants_inputs() { feed_forward::dense_kept(model, layer, wave.tokens()) } else { Vec::new() };
+                let scratch = self.scratch.iter_mut().map(|s| &mut s.feed_forward);
+                feed_forward::run_dense(model, layer, self.isa, &mut wave, &mut kept, scratch)?;
+                show(observer, &kept);
             }
             wave.check_finite(Place::Layer(layer))?;
             meter.done += wave.sequences().len() as u64;
@@ -183,13 +252,40 @@ impl<'m> Engine<'m> {
         observer: &mut dyn Observer,
         meter: &Meter<'_>,
     ) -> Result<(), ForwardError> {
+        let model = self.model;
+        let hidden = model.geometry.hidden;
         let kept = mask.and_then(|mask| mask.layer(layer));
-        let router = Router::open(self.model, layer)?;
+        let router = Router::open(model, layer)?;
         let routing: Routing =
             router.run(self.isa, wave, kept, &mut self.normed, self.scratch.iter_mut().map(|s| &mut s.routing))?;
         observer.routed(layer, &routing);
-        let experts = Experts { model: self.model, layer, isa: self.isa, normed: &self.normed };
-        let mut scratch: Vec<&mut experts::Scratch> = self.scratch.iter_mut().map(|s| &mut s.experts).collect();
-        experts.run(wave, &routing, observer, &mut self.buffers, &mut scratch, &|| meter.tell())
+        let experts = Experts { model, layer, isa: self.isa, normed: &self.normed };
+        let mut scratch: Vec<&mut feed_forward::Scratch> = self.scratch.iter_mut().map(|s| &mut s.feed_forward).collect();
+        experts.run(wave, &routing, observer, &mut self.buffers, &mut scratch, &|| meter.tell())?;
+        let mut roles = vec![Role::Router { layer }];
+        if let Some(shared) = model.geometry.shared {
+            let shared = (layer, shared);
+            let mut kept = if observer.wants_inputs() { feed_forward::shared_kept(shared, wave.tokens()) } else { Vec::new() };
+            let scratch = self.scratch.iter_mut().map(|s| &mut s.feed_forward);
+            feed_forward::run_shared(model, shared, self.isa, &self.normed, &mut self.buffers.mix, &mut kept, scratch)?;
+            show(observer, &kept);
+            roles.extend([ExpertPart::Gate, ExpertPart::Up].map(|part| Role::SharedExpert { layer, part }));
+            roles.extend(shared.1.gated.then_some(Role::SharedGate { layer }));
+        }
+        if observer.wants_inputs() {
+            observer.inputs(&roles, &mut self.normed.chunks_exact(hidden));
+        }
+        let residual = model.geometry.multipliers.residual;
+        for (sum, value) in wave.hidden.iter_mut().zip(&self.buffers.mix) {
+            *sum += value * residual;
+        }
+        Ok(())
+    }
+}
+
+/// Shows an observer the rows that were kept for it.
+fn show(observer: &mut dyn Observer, kept: &[Kept]) {
+    for kept in kept {
+        observer.inputs(&kept.roles, &mut kept.rows());
     }
 }

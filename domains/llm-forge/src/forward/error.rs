@@ -66,6 +66,24 @@ pub enum ForwardError {
         /// What the config declares.
         limit: usize,
     },
+    /// A continuation does not lie inside its sequence, behind at least one token.
+    #[error("sequence {sequence} has {tokens} tokens and a continuation from token {from}, expected one from 1 to {}", tokens.saturating_sub(1))]
+    Continuation {
+        /// Which sequence, from zero.
+        sequence: u64,
+        /// Its length.
+        tokens: usize,
+        /// Where its continuation starts.
+        from: usize,
+    },
+    /// Two models to compare have vocabularies of different sizes.
+    #[error("the models to compare have vocabularies of {first} and {second} tokens, expected equal ones")]
+    Vocabularies {
+        /// Size of the first model's.
+        first: usize,
+        /// Size of the second model's.
+        second: usize,
+    },
     /// A token is not in the model's vocabulary.
     #[error(
         "sequence {sequence}, position {position}: token {token} is not in the model's vocabulary of {vocab}\nhint: the tokenizer does not match the model"

@@ -1,101 +1,25 @@
-//! Feed-forward blocks: experts over the tokens routed to them, and dense layers.
+//! The routed experts of a layer, each over the tokens it was given.
 
 use super::ForwardError;
-use super::kernels::{self, Isa, Rows};
+use super::feed_forward::{Block, Scratch};
+use super::kernels::{self, Isa};
 use super::observer::{Observer, Visit};
-use super::routing::Routing;
+use super::router::Routing;
 use super::wave::{ROWS_AT_ONCE, Wave};
-use super::weights::{Matrix, vector};
 use super::work::for_each;
 use crate::families::{ExpertPart, Geometry, Role, Runnable};
 use std::ops::Range;
-
-/// A gated feed-forward block: `down(silu(gate(x)) * up(x))`.
-struct Block<'m> {
-    gate: Matrix<'m>,
-    up: Matrix<'m>,
-    down: Matrix<'m>,
-}
-
-/// Buffers one thread reuses.
-#[derive(Debug, Default)]
-pub(super) struct Scratch {
-    product: kernels::Scratch,
-    x: Vec<f32>,
-    gate: Vec<f32>,
-    up: Vec<f32>,
-    y: Vec<f32>,
-}
 
 /// Buffers of a wave.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     /// `[tokens, hidden]`: the routed sum of experts' outputs.
-    mix: Vec<f32>,
+    pub(super) mix: Vec<f32>,
     /// `[rows, hidden]`: outputs of the experts being worked on.
     outputs: Vec<f32>,
     norms: Vec<f64>,
-}
-
-impl<'m> Block<'m> {
-    fn open(model: Runnable<'m>, role: impl Fn(ExpertPart) -> Role, inner: usize) -> Result<Block<'m>, ForwardError> {
-        let hidden = model.geometry.hidden;
-        Ok(Block {
-            gate: Matrix::open(model, &role(ExpertPart::Gate), inner, hidden)?,
-            up: Matrix::open(model, &role(ExpertPart::Up), inner, hidden)?,
-            down: Matrix::open(model, &role(ExpertPart::Down), hidden, inner)?,
-        })
-    }
-
-    /// Computes the block over the rows of `x`.
-    ///
-    /// # Shapes
-    /// `x`, `y`: `[rows, hidden]`.
-    fn apply(
-        &self,
-        isa: Isa,
-        x: &[f32],
-        scratch: (&mut kernels::Scratch, &mut Vec<f32>, &mut Vec<f32>),
-        y: &mut [f32],
-    ) -> Result<(), ForwardError> {
-        let (product, gate, up) = scratch;
-        let inner = self.gate.outputs();
-        let rows = x.len() / self.gate.width();
-        gate.resize(rows * inner, 0.0);
-        up.resize(rows * inner, 0.0);
-        kernels::product(isa, x, &self.gate, 0..inner, product, gate)?;
-        kernels::product(isa, x, &self.up, 0..inner, product, up)?;
-        kernels::silu_times(isa, gate, up);
-        kernels::product(isa, gate, &self.down, 0..self.down.outputs(), product, y)
-    }
-}
-
-/// Adds a dense layer's feed-forward output to the wave's hidden states.
-pub(super) fn run_dense<'s>(
-    model: Runnable<'_>,
-    layer: usize,
-    inner: usize,
-    isa: Isa,
-    wave: &mut Wave,
-    scratch: impl Iterator<Item = &'s mut Scratch>,
-) -> Result<(), ForwardError> {
-    let g = model.geometry;
-    let norm = vector(model, &Role::FeedForwardNorm { layer }, g.hidden)?;
-    let block = Block::open(model, |part| Role::Dense { layer, part }, inner)?;
-    let mut scratch: Vec<&mut Scratch> = scratch.collect();
-    for_each(&mut scratch, wave.hidden.chunks_mut(ROWS_AT_ONCE * g.hidden).collect(), |scratch, hidden: &mut [f32]| {
-        let Scratch { product, x, gate, up, y } = &mut **scratch;
-        x.resize(hidden.len(), 0.0);
-        y.resize(hidden.len(), 0.0);
-        for (row, out) in hidden.chunks_exact(g.hidden).zip(x.chunks_exact_mut(g.hidden)) {
-            kernels::rms_norm(isa, row, &norm, g.rms_eps, out);
-        }
-        block.apply(isa, x, (product, gate, up), y)?;
-        for (sum, value) in hidden.iter_mut().zip(&*y) {
-            *sum += value;
-        }
-        Ok(())
-    })
+    /// `[rows, inner]`: what enters their down projections, kept only when somebody asks.
+    inner: Vec<f32>,
 }
 
 /// The tokens of a wave, grouped by expert.
@@ -160,10 +84,10 @@ pub(super) struct Experts<'a, 'm> {
 }
 
 impl Experts<'_, '_> {
-    /// Adds the routed sum of experts' outputs to the wave's hidden states. `poll` is asked between batches whether to go on.
+    /// Leaves the routed sum of experts' outputs in the buffers' `mix`. `poll` is asked between batches whether to go on.
     pub(super) fn run(
         &self,
-        wave: &mut Wave,
+        wave: &Wave,
         routing: &Routing,
         observer: &mut dyn Observer,
         buffers: &mut Buffers,
@@ -176,14 +100,15 @@ impl Experts<'_, '_> {
         // As many rows as the wave has tokens, so that the outputs take no more memory than the hidden states.
         for batch in grouped.batches(wave.tokens()) {
             poll()?;
-            self.compute(&grouped, batch.clone(), observer.wants_experts(), buffers, scratch)?;
+            let wants = (observer.wants_experts(), observer.wants_inputs());
+            self.compute(&grouped, batch.clone(), wants, buffers, scratch)?;
             self.combine(&grouped, batch.clone(), routing.top_k, buffers, scratch);
-            if observer.wants_experts() {
-                self.report(&grouped, batch, observer, &buffers.norms);
+            if wants.0 {
+                self.report(&grouped, batch.clone(), observer, &buffers.norms);
             }
-        }
-        for (sum, value) in wave.hidden.iter_mut().zip(&buffers.mix) {
-            *sum += value;
+            if wants.1 {
+                self.report_inputs(&grouped, batch, observer, &buffers.inner);
+            }
         }
         Ok(())
     }
@@ -197,15 +122,17 @@ impl Experts<'_, '_> {
         &self,
         grouped: &Grouped,
         batch: Range<usize>,
-        norms: bool,
+        (norms, inputs): (bool, bool),
         buffers: &mut Buffers,
         scratch: &mut [&mut Scratch],
     ) -> Result<(), ForwardError> {
-        let width = self.geometry().hidden;
+        let (width, inner_width) = (self.geometry().hidden, self.geometry().expert_intermediate);
         let rows = grouped.starts[batch.end] - grouped.starts[batch.start];
         buffers.outputs.resize(rows * width, 0.0);
         buffers.norms.resize(rows, 0.0);
+        buffers.inner.resize(if inputs { rows * inner_width } else { 0 }, 0.0);
         let (mut outputs, mut norms_left) = (buffers.outputs.as_mut_slice(), buffers.norms.as_mut_slice());
+        let mut inner_left = buffers.inner.as_mut_slice();
         let mut items = Vec::new();
         for expert in batch {
             let mut from = grouped.starts[expert];
@@ -213,14 +140,14 @@ impl Experts<'_, '_> {
                 let to = grouped.starts[expert + 1].min(from + ROWS_AT_ONCE);
                 let (y, rest) = outputs.split_at_mut((to - from) * width);
                 let (n, rest_norms) = norms_left.split_at_mut(to - from);
-                (outputs, norms_left) = (rest, rest_norms);
-                items.push((expert, &grouped.tokens[from..to], y, n));
+                let (inner, rest_inner) = inner_left.split_at_mut(if inputs { (to - from) * inner_width } else { 0 });
+                (outputs, norms_left, inner_left) = (rest, rest_norms, rest_inner);
+                items.push((expert, &grouped.tokens[from..to], y, n, inner));
                 from = to;
             }
         }
-        for_each(scratch, items, |scratch, (expert, tokens, y, row_norms)| {
-            let role = |part| Role::Expert { layer: self.layer, expert, part };
-            let block = Block::open(self.model, role, self.geometry().expert_intermediate)?;
+        for_each(scratch, items, |scratch, (expert, tokens, y, row_norms, inner)| {
+            let block = Block::expert(self.model, self.layer, expert)?;
             let Scratch { product, x, gate, up, .. } = &mut **scratch;
             x.clear();
             for token in tokens {
@@ -228,6 +155,9 @@ impl Experts<'_, '_> {
                 x.extend_from_slice(&self.normed[at..at + width]);
             }
             block.apply(self.isa, x, (product, gate, up), y)?;
+            if inputs {
+                inner.copy_from_slice(gate);
+            }
             if norms {
                 for (norm, row) in row_norms.iter_mut().zip(y.chunks_exact(width)) {
                     *norm = kernels::l2_norm(self.isa, row);
@@ -266,6 +196,23 @@ impl Experts<'_, '_> {
                 norms: &norms[rows.start - first..rows.end - first],
             };
             observer.expert(&visit);
+        }
+    }
+
+    /// Shows the rows that entered the batch's matrices, expert by expert.
+    fn report_inputs(&self, grouped: &Grouped, batch: Range<usize>, observer: &mut dyn Observer, inner: &[f32]) {
+        let (width, inner_width) = (self.geometry().hidden, self.geometry().expert_intermediate);
+        let first = grouped.starts[batch.start];
+        for expert in batch {
+            let role = |part| Role::Expert { layer: self.layer, expert, part };
+            let rows = grouped.starts[expert]..grouped.starts[expert + 1];
+            let mut given = grouped.tokens[rows.clone()].iter().map(|token| {
+                let at = *token as usize * width;
+                &self.normed[at..at + width]
+            });
+            observer.inputs(&[role(ExpertPart::Gate), role(ExpertPart::Up)], &mut given);
+            let inner = &inner[(rows.start - first) * inner_width..(rows.end - first) * inner_width];
+            observer.inputs(&[role(ExpertPart::Down)], &mut inner.chunks_exact(inner_width));
         }
     }
 }

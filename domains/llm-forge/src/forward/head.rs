@@ -3,10 +3,13 @@
 use super::ForwardError;
 use super::error::Place;
 use super::kernels::{self, Isa, Rows};
+use super::norm::Norm;
+use super::score::Continuation;
 use super::wave::{ROWS_AT_ONCE, Wave};
 use super::weights::{Matrix, vector};
 use super::work::for_each;
 use crate::families::{Role, Runnable};
+use std::ops::Range;
 
 /// Outputs computed together. Fixed, because partial sums of the softmax are taken per block.
 const VOCABULARY_BLOCK: usize = 1024;
@@ -15,9 +18,11 @@ const VOCABULARY_BLOCK: usize = 1024;
 #[derive(Debug)]
 pub struct Head<'m> {
     isa: Isa,
-    eps: f32,
-    norm: Vec<f32>,
+    norm: Norm,
     output: Matrix<'m>,
+    /// `[vocab]`; empty where the model has none.
+    bias: Vec<f32>,
+    divisor: f32,
     scratch: Vec<Scratch>,
 }
 
@@ -30,6 +35,13 @@ pub struct SequenceLoss {
     pub predicted: u64,
     /// Summed negative log-likelihood, in nats.
     pub nll: f64,
+}
+
+/// How well one row predicts its token.
+#[derive(Clone, Copy, Debug, Default)]
+struct Scored {
+    nll: f64,
+    greedy: bool,
 }
 
 /// Buffers one thread reuses.
@@ -56,9 +68,10 @@ impl<'m> Head<'m> {
         let role = if g.tie_embeddings { Role::Embedding } else { Role::Output };
         Ok(Head {
             isa,
-            eps: g.rms_eps,
-            norm: vector(model, &Role::FinalNorm, g.hidden)?,
+            norm: Norm::open(model, &Role::FinalNorm, &Role::FinalNormBias)?,
             output: Matrix::open(model, &role, g.vocab, g.hidden)?,
+            bias: if g.output_bias { vector(model, &Role::OutputBias, g.vocab)? } else { Vec::new() },
+            divisor: g.multipliers.logits_divisor,
             scratch: std::iter::repeat_with(Scratch::default).take(threads).collect(),
         })
     }
@@ -72,13 +85,8 @@ impl<'m> Head<'m> {
         for (place, tokens) in wave.sequences().iter().enumerate() {
             rows.extend(wave.rows(place).zip(tokens.iter().skip(1).map(|token| *token as usize)));
         }
-        let mut nll = vec![0f64; rows.len()];
-        let items = rows.chunks(ROWS_AT_ONCE).zip(nll.chunks_mut(ROWS_AT_ONCE)).collect();
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let done = for_each(&mut scratch, items, |scratch, (rows, nll)| self.row_losses(wave, rows, scratch, nll));
-        self.scratch = scratch;
-        done?;
-        let mut nll = nll.into_iter();
+        let scored = self.scored(wave, &rows)?;
+        let mut nll = scored.into_iter().map(|row| row.nll);
         let of_sequence = |(place, tokens): (usize, &Vec<u32>)| {
             let predicted = tokens.len().saturating_sub(1);
             SequenceLoss {
@@ -90,38 +98,121 @@ impl<'m> Head<'m> {
         Ok(wave.sequences().iter().enumerate().map(of_sequence).collect())
     }
 
+    /// Scores rows, each with the token it should predict, with all threads.
+    fn scored(&mut self, wave: &Wave, rows: &[(usize, usize)]) -> Result<Vec<Scored>, ForwardError> {
+        let mut scored = vec![Scored::default(); rows.len()];
+        let items = rows.chunks(ROWS_AT_ONCE).zip(scored.chunks_mut(ROWS_AT_ONCE)).collect();
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let done = for_each(&mut scratch, items, |scratch, (rows, scored)| self.score_rows(wave, rows, scratch, scored));
+        self.scratch = scratch;
+        done?;
+        Ok(scored)
+    }
+
+    /// Number of logits a position has.
+    pub(super) fn vocab(&self) -> usize {
+        self.output.outputs()
+    }
+
+    /// Scores the tokens of each sequence of a wave from a position on, each after all before it.
+    pub(super) fn continuations(&mut self, wave: &Wave, froms: &[usize]) -> Result<Vec<Continuation>, ForwardError> {
+        let mut rows = Vec::new();
+        for (place, (tokens, from)) in wave.sequences().iter().zip(froms).enumerate() {
+            let before = wave.rows(place).start + from - 1..wave.rows(place).end - 1;
+            rows.extend(before.zip(tokens[*from..].iter().map(|token| *token as usize)));
+        }
+        let scored = self.scored(wave, &rows)?;
+        let mut scored = scored.into_iter();
+        let of_sequence = |(tokens, from): (&Vec<u32>, &usize)| {
+            let mut sum = Continuation { log_likelihood: 0.0, tokens: 0, greedy: true };
+            for row in scored.by_ref().take(tokens.len() - from) {
+                sum.log_likelihood -= row.nll;
+                sum.tokens += 1;
+                sum.greedy &= row.greedy;
+            }
+            sum
+        };
+        Ok(wave.sequences().iter().zip(froms).map(of_sequence).collect())
+    }
+
     /// Computes the logits of one position over the whole vocabulary. `place` counts sequences within the wave.
     ///
     /// # Errors
     /// When weights cannot be read.
     pub fn logits(&mut self, wave: &Wave, place: usize, position: usize) -> Result<Vec<f32>, ForwardError> {
         let row = wave.rows(place).start + position;
-        let mut x = vec![0.0; wave.width];
-        kernels::rms_norm(self.isa, &wave.hidden[row * wave.width..(row + 1) * wave.width], &self.norm, self.eps, &mut x);
         let mut logits = vec![0.0; self.output.outputs()];
-        kernels::product(self.isa, &x, &self.output, 0..self.output.outputs(), &mut kernels::Scratch::default(), &mut logits)?;
+        self.rows_logits(wave, row..row + 1, &mut logits)?;
         Ok(logits)
     }
 
-    /// Computes the losses of some rows, each with the token it should predict.
-    fn row_losses(
+    /// Computes the logits of neighbouring rows of a wave, with all threads.
+    ///
+    /// # Shapes
+    /// `logits`: `[rows, vocab]`.
+    pub(super) fn rows_logits(&mut self, wave: &Wave, rows: Range<usize>, logits: &mut [f32]) -> Result<(), ForwardError> {
+        let (width, vocab) = (wave.width, self.output.outputs());
+        let mut x = vec![0.0; rows.len() * width];
+        self.norm.apply(self.isa, &wave.hidden[rows.start * width..rows.end * width], &mut x);
+        // By block of the vocabulary, each block's rows together, then put in their places.
+        let mut blocks = vec![0.0; logits.len()];
+        let items = blocks.chunks_mut(VOCABULARY_BLOCK * rows.len()).zip((0..vocab).step_by(VOCABULARY_BLOCK)).collect();
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let done = for_each(&mut scratch, items, |scratch, (out, first): (&mut [f32], usize)| {
+            self.block_logits(&x, first..vocab.min(first + VOCABULARY_BLOCK), &mut scratch.product, out)
+        });
+        self.scratch = scratch;
+        done?;
+        for (block, first) in blocks.chunks(VOCABULARY_BLOCK * rows.len()).zip((0..vocab).step_by(VOCABULARY_BLOCK)) {
+            let lanes = block.len() / rows.len();
+            for (row, values) in logits.chunks_exact_mut(vocab).zip(block.chunks_exact(lanes)) {
+                row[first..first + lanes].copy_from_slice(values);
+            }
+        }
+        Ok(())
+    }
+
+    /// Computes the logits of a block of the vocabulary from normalised rows.
+    fn block_logits(
+        &self,
+        x: &[f32],
+        block: Range<usize>,
+        scratch: &mut kernels::Scratch,
+        logits: &mut [f32],
+    ) -> Result<(), ForwardError> {
+        kernels::product(self.isa, x, &self.output, block.clone(), scratch, logits)?;
+        for row in logits.chunks_exact_mut(block.len()) {
+            if !self.bias.is_empty() {
+                for (logit, bias) in row.iter_mut().zip(&self.bias[block.clone()]) {
+                    *logit += bias;
+                }
+            }
+            for logit in row {
+                *logit /= self.divisor;
+            }
+        }
+        Ok(())
+    }
+
+    /// Scores some rows, each with the token it should predict.
+    fn score_rows(
         &self,
         wave: &Wave,
         rows: &[(usize, usize)],
         scratch: &mut Scratch,
-        nll: &mut [f64],
+        scored: &mut [Scored],
     ) -> Result<(), ForwardError> {
         let width = wave.width;
         scratch.x.resize(rows.len() * width, 0.0);
         for ((row, _), out) in rows.iter().zip(scratch.x.chunks_exact_mut(width)) {
-            kernels::rms_norm(self.isa, &wave.hidden[row * width..(row + 1) * width], &self.norm, self.eps, out);
+            self.norm.apply(self.isa, &wave.hidden[row * width..(row + 1) * width], out);
         }
         scratch.rows.clear();
         scratch.rows.resize(rows.len(), Running { max: f32::NEG_INFINITY, sum: 0.0, target: f32::NAN });
         for first in (0..self.output.outputs()).step_by(VOCABULARY_BLOCK) {
             let block = first..self.output.outputs().min(first + VOCABULARY_BLOCK);
             scratch.logits.resize(rows.len() * block.len(), 0.0);
-            kernels::product(self.isa, &scratch.x, &self.output, block.clone(), &mut scratch.product, &mut scratch.logits)?;
+            self.block_logits(&scratch.x, block.clone(), &mut scratch.product, &mut scratch.logits)?;
             let parts = scratch.logits.chunks_exact(block.len()).zip(&mut scratch.rows);
             for ((_, target), (logits, running)) in rows.iter().zip(parts) {
                 running.extend(self.isa, logits);
@@ -130,9 +221,10 @@ impl<'m> Head<'m> {
                 }
             }
         }
-        for (((row, _), running), nll) in rows.iter().zip(&scratch.rows).zip(nll) {
-            *nll = f64::from(running.max) + libm::log(running.sum) - f64::from(running.target);
-            if !nll.is_finite() {
+        for (((row, _), running), scored) in rows.iter().zip(&scratch.rows).zip(scored) {
+            scored.nll = f64::from(running.max) + libm::log(running.sum) - f64::from(running.target);
+            scored.greedy = running.target >= running.max;
+            if !scored.nll.is_finite() {
                 return Err(wave.not_finite(*row, "logit", Place::Output));
             }
         }

@@ -1,6 +1,7 @@
 //! What may watch a forward pass.
 
 use super::Routing;
+use crate::families::Role;
 
 /// Watches routing and experts. Calls come on the thread that started the pass, in an order that depends on nothing but the
 /// corpus and the model: wave by wave, layer by layer, experts ascending, tokens in corpus order.
@@ -9,6 +10,16 @@ pub trait Observer {
     fn wants_experts(&self) -> bool {
         true
     }
+
+    /// Says whether [`Observer::inputs`] is to be called: keeping rows takes memory, twice that of a wave or more.
+    fn wants_inputs(&self) -> bool {
+        false
+    }
+
+    /// Sees the rows of one wave that enter some matrices, all of equal width. Every matrix of the layers is seen once a wave, an
+    /// expert's with the rows given to it alone; embedding and output are not. Experts stored together are seen one by one, by
+    /// the roles they would have if they were stored apart.
+    fn inputs(&mut self, _roles: &[Role], _rows: &mut dyn Iterator<Item = &[f32]>) {}
 
     /// Sees a layer's routing of one wave.
     fn routed(&mut self, layer: usize, routing: &Routing);

@@ -14,6 +14,8 @@ pub(super) const ROWS_AT_ONCE: usize = 512;
 pub struct Wave {
     first: u64,
     sequences: Vec<Vec<u32>>,
+    /// Per sequence: positions that were run before.
+    past: Vec<usize>,
     /// Where each sequence's rows start, and the end of the last.
     starts: Vec<usize>,
     /// `[tokens, width]`
@@ -22,13 +24,20 @@ pub struct Wave {
 }
 
 impl Wave {
+    /// Makes a wave of sequences from their starts.
     pub(super) fn new(first: u64, sequences: Vec<Vec<u32>>, width: usize) -> Wave {
+        let past = vec![0; sequences.len()];
+        Wave::after(first, sequences, past, width)
+    }
+
+    /// Makes a wave of sequences whose first positions, `past` of each, were run before.
+    pub(super) fn after(first: u64, sequences: Vec<Vec<u32>>, past: Vec<usize>, width: usize) -> Wave {
         let mut starts = vec![0];
         for sequence in &sequences {
             starts.push(starts[starts.len() - 1] + sequence.len());
         }
         let hidden = vec![0.0; starts[starts.len() - 1] * width];
-        Wave { first, sequences, starts, hidden, width }
+        Wave { first, sequences, past, starts, hidden, width }
     }
 
     /// Number of the wave's first sequence, counted over the whole corpus from zero.
@@ -54,25 +63,34 @@ impl Wave {
         self.starts[place]..self.starts[place + 1]
     }
 
+    /// Positions of one sequence's rows, by its place in the wave.
+    pub(super) fn positions(&self, place: usize) -> Range<usize> {
+        self.past[place]..self.past[place] + self.sequences[place].len()
+    }
+
     /// Names the sequence and position of a row.
     pub(super) fn place(&self, row: usize) -> (u64, usize) {
         let place = self.starts.partition_point(|start| *start <= row) - 1;
-        (self.first + place as u64, row - self.starts[place])
+        (self.first + place as u64, self.past[place] + row - self.starts[place])
     }
 
     /// Fills the hidden states with the tokens' embeddings.
-    pub(super) fn embed(&mut self, embedding: &Matrix<'_>) -> Result<(), ForwardError> {
+    pub(super) fn embed(&mut self, embedding: &Matrix<'_>, multiplier: f32) -> Result<(), ForwardError> {
         let mut raw = Vec::new();
         for (place, sequence) in self.sequences.iter().enumerate() {
             for (position, token) in sequence.iter().enumerate() {
                 let vocab = embedding.outputs();
                 let row = *token as usize;
                 if row >= vocab {
+                    let position = self.past[place] + position;
                     return Err(ForwardError::Vocabulary { sequence: self.first + place as u64, position, token: *token, vocab });
                 }
                 let at = (self.starts[place] + position) * self.width;
                 embedding.row(row, &mut raw, &mut self.hidden[at..at + self.width])?;
             }
+        }
+        for value in &mut self.hidden {
+            *value *= multiplier;
         }
         self.check_finite(Place::Embedding)
     }

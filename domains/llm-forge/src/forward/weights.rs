@@ -1,16 +1,18 @@
 //! A model's weights, read when they are needed and widened to f32.
 
 use super::ForwardError;
-use super::kernels::Rows;
+use super::kernels::{self, Rows};
 use crate::checkpoint::{Checkpoint, Dtype, TensorInfo, f16_to_f32};
 use crate::families::{Role, Runnable};
 use std::ops::Range;
 
-/// A projection `[outputs, width]` that stays in the checkpoint.
+/// A projection `[outputs, width]` that stays in the checkpoint: a whole tensor, or neighbouring rows of a larger one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Matrix<'m> {
     checkpoint: &'m Checkpoint,
     tensor: &'m TensorInfo,
+    /// The tensor's row that is the first of the projection.
+    first: usize,
     outputs: usize,
     width: usize,
 }
@@ -19,7 +21,21 @@ impl<'m> Matrix<'m> {
     /// Finds the tensor of a role and holds its shape against the geometry.
     pub(super) fn open(model: Runnable<'m>, role: &Role, outputs: usize, width: usize) -> Result<Matrix<'m>, ForwardError> {
         let tensor = find(model, role, &[outputs as u64, width as u64])?;
-        Ok(Matrix { checkpoint: model.checkpoint, tensor, outputs, width })
+        Ok(Matrix { checkpoint: model.checkpoint, tensor, first: 0, outputs, width })
+    }
+
+    /// Finds the tensor of a role that holds several projections one after the other, and takes those rows of it.
+    pub(super) fn part(
+        model: Runnable<'m>,
+        role: &Role,
+        shape: &[usize],
+        rows: Range<usize>,
+    ) -> Result<Matrix<'m>, ForwardError> {
+        let expected: Vec<u64> = shape.iter().map(|dim| *dim as u64).collect();
+        let tensor = find(model, role, &expected)?;
+        let (width, all) = (shape[shape.len() - 1], shape[..shape.len() - 1].iter().product::<usize>());
+        assert!(rows.start <= rows.end && rows.end <= all, "the rows lie inside the tensor");
+        Ok(Matrix { checkpoint: model.checkpoint, tensor, first: rows.start, outputs: rows.len(), width })
     }
 
     /// Reads one row.
@@ -41,13 +57,40 @@ impl Rows for Matrix<'_> {
 
     fn read(&self, range: Range<usize>, raw: &mut Vec<u8>, out: &mut [f32]) -> Result<(), ForwardError> {
         let row_bytes = (self.width * element_bytes(self.tensor)?) as u64;
-        read_widened(self.checkpoint, self.tensor, range.start as u64 * row_bytes..range.end as u64 * row_bytes, raw, out)
+        let (start, end) = ((self.first + range.start) as u64, (self.first + range.end) as u64);
+        read_widened(self.checkpoint, self.tensor, start * row_bytes..end * row_bytes, raw, out)
+    }
+
+    fn read_pairs(
+        &self,
+        range: Range<usize>,
+        raw: &mut Vec<u8>,
+        wide: &mut Vec<f32>,
+        out: &mut [f32],
+    ) -> Result<(), ForwardError> {
+        if self.tensor.dtype != Dtype::BF16 || !self.width.is_multiple_of(2) {
+            wide.resize(range.len() * self.width, 0.0);
+            self.read(range, raw, wide)?;
+            kernels::pack_pairs(wide, self.width, out);
+            return Ok(());
+        }
+        // As stored: two neighbours are one lane.
+        let row_bytes = (self.width * 2) as u64;
+        let (start, end) = ((self.first + range.start) as u64, (self.first + range.end) as u64);
+        raw.resize(out.len() * 4, 0);
+        let failed = |source| ForwardError::Weights { tensor: self.tensor.name.clone(), source };
+        self.checkpoint.read_into(self.tensor, start * row_bytes..end * row_bytes, raw).map_err(failed)?;
+        for (pair, bytes) in out.iter_mut().zip(raw.as_chunks::<4>().0) {
+            *pair = f32::from_bits(u32::from_le_bytes(*bytes));
+        }
+        Ok(())
     }
 }
 
-/// Reads a whole vector.
+/// Reads a whole vector; it may be stored as a single row.
 pub(super) fn vector(model: Runnable<'_>, role: &Role, len: usize) -> Result<Vec<f32>, ForwardError> {
-    let tensor = find(model, role, &[len as u64])?;
+    let shape = model.geometry.shape(role).filter(|shape| shape.iter().product::<u64>() == len as u64);
+    let tensor = find(model, role, &shape.unwrap_or_else(|| vec![len as u64]))?;
     let bytes = (len * element_bytes(tensor)?) as u64;
     let mut out = vec![0.0; len];
     read_widened(model.checkpoint, tensor, 0..bytes, &mut Vec::new(), &mut out)?;

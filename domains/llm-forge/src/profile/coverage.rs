@@ -120,6 +120,7 @@ mod tests {
             tokens: 1,
             truncated: 0,
             too_short: 0,
+            inputs: None,
         }
     }
 

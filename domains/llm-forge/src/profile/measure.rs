@@ -1,8 +1,10 @@
 //! One pass over a corpus that adds up every metric.
 
+use super::InputSquares;
 use crate::checkpoint::CheckpointError;
 use crate::corpus::{Corpus, CorpusError, Limits};
-use crate::families::Model;
+use crate::families::{Model, Role, Runnable};
+use crate::forward::kernels::Precision;
 use crate::forward::{Engine, ExpertMask, ForwardError, Observer, Options, Routing, Visit};
 use crate::progress::Progress;
 use crate::prune::{Scores, router_l2};
@@ -52,6 +54,8 @@ pub struct Profile {
     pub truncated: u64,
     /// Examples the tokenizer made nothing of, which were skipped.
     pub too_short: u64,
+    /// What entered every weight matrix, where it was asked for.
+    pub inputs: Option<InputSquares>,
 }
 
 /// What part of a corpus is used.
@@ -61,12 +65,23 @@ pub struct Settings {
     pub max_length: usize,
     /// Examples after which the corpus is left; all where absent.
     pub max_examples: Option<u64>,
+    /// What is watched and how it is computed.
+    pub pass: Pass,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { max_length: 2048, max_examples: None }
+        Settings { max_length: 2048, max_examples: None, pass: Pass::default() }
     }
+}
+
+/// What a profiling pass watches beside the experts, and how it computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pass {
+    /// Whether the squares of what enters every weight matrix are added up too.
+    pub inputs: bool,
+    /// What projections are computed in.
+    pub precision: Precision,
 }
 
 /// Why a profile could not be measured.
@@ -129,7 +144,7 @@ pub fn measure(
     let limits = Limits { max_length: settings.max_length, max_examples: settings.max_examples, min_length: 1 };
     let mut encoded = corpus.encode(tokenizer, limits)?;
     let total = encoded.at_most();
-    let mut profile = measure_sequences(model, None, (total, encoded.by_ref()), options, progress);
+    let mut profile = measure_pass(model, None, (total, encoded.by_ref()), settings.pass, options, progress);
     if let Ok(profile) = &mut profile {
         profile.truncated = encoded.truncated;
         profile.too_short = encoded.too_short;
@@ -147,18 +162,39 @@ pub fn measure(
 pub fn measure_sequences<E>(
     model: &Model,
     mask: Option<&ExpertMask>,
-    (total, sequences): (u64, impl IntoIterator<Item = Result<Vec<u32>, E>>),
+    sequences: (u64, impl IntoIterator<Item = Result<Vec<u32>, E>>),
     options: Options,
     progress: Progress<'_>,
 ) -> Result<Profile, ProfileError>
 where
     ProfileError: From<E>,
 {
-    let g = &model.experts;
-    let mut gatherer = Gatherer { layers: BTreeMap::new(), experts: g.experts };
+    measure_pass(model, mask, sequences, Pass::default(), options, progress)
+}
+
+/// As [`measure_sequences`], watching and computing as `pass` says.
+///
+/// # Errors
+/// As [`measure`].
+pub fn measure_pass<E>(
+    model: &Model,
+    mask: Option<&ExpertMask>,
+    (total, sequences): (u64, impl IntoIterator<Item = Result<Vec<u32>, E>>),
+    pass: Pass,
+    options: Options,
+    progress: Progress<'_>,
+) -> Result<Profile, ProfileError>
+where
+    ProfileError: From<E>,
+{
+    let runnable = model.runnable().map_err(ForwardError::from)?;
+    let g = runnable.geometry;
+    let inputs = pass.inputs.then(|| (runnable, InputSquares::default()));
+    let mut gatherer = Gatherer { layers: BTreeMap::new(), experts: g.experts, inputs };
     let (mut examples, mut tokens) = (0, 0);
     let sequences = sequences.into_iter().map(|sequence| sequence.map_err(ProfileError::from));
-    Engine::new(model, options)?.run((total, sequences), mask, &mut gatherer, progress, |_, wave| {
+    let mut engine = Engine::with_precision(model, options, pass.precision)?;
+    engine.run((total, sequences), mask, &mut gatherer, progress, |_, wave| {
         examples += wave.sequences().len() as u64;
         tokens += wave.tokens() as u64;
         Ok::<(), ProfileError>(())
@@ -166,7 +202,7 @@ where
     if tokens == 0 {
         return Err(ProfileError::NoTokens { too_short: 0 });
     }
-    let mut layers = gatherer.layers;
+    let (mut layers, inputs) = (gatherer.layers, gatherer.inputs.map(|(_, inputs)| inputs));
     check(&layers, &g.sparse, tokens * g.top_k as u64)?;
     let Scores::Values(norms) = router_l2(model).map_err(|source| ProfileError::Router { source })? else {
         unreachable!("norms are numbers, not counts");
@@ -175,7 +211,7 @@ where
         layers.entry(layer).or_default().router_l2 = norms;
     }
     let dense_layers = (0..g.layers).filter(|layer| !g.sparse[*layer]).collect();
-    Ok(Profile { layers, dense_layers, experts: g.experts, top_k: g.top_k, examples, tokens, truncated: 0, too_short: 0 })
+    Ok(Profile { layers, dense_layers, experts: g.experts, top_k: g.top_k, examples, tokens, truncated: 0, too_short: 0, inputs })
 }
 
 /// Checks that every sparse layer was seen and that its counts add up.
@@ -191,12 +227,13 @@ fn check(layers: &BTreeMap<usize, LayerProfile>, sparse: &[bool], expected: u64)
 }
 
 /// Adds up what it sees, per layer and expert in corpus order.
-struct Gatherer {
+struct Gatherer<'m> {
     layers: BTreeMap<usize, LayerProfile>,
     experts: usize,
+    inputs: Option<(Runnable<'m>, InputSquares)>,
 }
 
-impl Gatherer {
+impl Gatherer<'_> {
     fn layer(&mut self, layer: usize) -> &mut LayerProfile {
         let experts = self.experts;
         self.layers.entry(layer).or_insert_with(|| LayerProfile {
@@ -209,7 +246,17 @@ impl Gatherer {
     }
 }
 
-impl Observer for Gatherer {
+impl Observer for Gatherer<'_> {
+    fn wants_inputs(&self) -> bool {
+        self.inputs.is_some()
+    }
+
+    fn inputs(&mut self, roles: &[Role], rows: &mut dyn Iterator<Item = &[f32]>) {
+        if let Some((model, inputs)) = &mut self.inputs {
+            inputs.add(*model, roles, rows);
+        }
+    }
+
     /// Counts what the router chose, apart from what the experts then worked on.
     fn routed(&mut self, layer: usize, routing: &Routing) {
         let counts = &mut self.layer(layer).activation_count;

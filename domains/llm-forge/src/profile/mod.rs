@@ -5,11 +5,13 @@
 
 mod coverage;
 mod importance;
+mod inputs;
 mod measure;
 
 pub use coverage::{Coverage, CoverageError, CoverageGate, LayerCoverage};
 pub use importance::{Expectation, Importance, ImportanceError, MAX_IMPORTANCE_BYTES, Provenance};
-pub use measure::{LayerProfile, Profile, ProfileError, Settings, measure, measure_sequences};
+pub use inputs::{InputSquares, Sums};
+pub use measure::{LayerProfile, Pass, Profile, ProfileError, Settings, measure, measure_pass, measure_sequences};
 
 /// A measure of how much an expert matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -13,8 +13,9 @@ use super::{IMPORTANCE, MODEL, config, corpora, failed, path, planned_config};
 use crate::corpus::Corpus;
 use crate::families::Model;
 use crate::forward::Options;
+use crate::forward::kernels::Precision;
 use crate::hashes::model_hash_of;
-use crate::profile::{Coverage, CoverageGate, Importance, Metric, Profile, Provenance, Settings, measure};
+use crate::profile::{Coverage, CoverageGate, Importance, Metric, Pass, Profile, Provenance, Settings, measure};
 use crate::source::label;
 use crate::tokenizer::Tokenizer;
 use crate::{RUNTIME, TOOL};
@@ -32,8 +33,35 @@ pub(crate) struct ProfileConfig {
     /// Examples after which the corpus is left.
     #[schemars(range(min = 1))]
     max_examples: Option<u64>,
+    /// Whether the importance matrix for quantisation is gathered in the same pass.
+    #[serde(default)]
+    importance_matrix: bool,
+    /// What projections are computed in.
+    #[serde(default)]
+    precision: PrecisionConfig,
     /// What must be seen of every layer's experts before their ranking is used.
     coverage: Option<CoverageConfig>,
+}
+
+/// What the pass computes projections in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum PrecisionConfig {
+    /// f32 on the weights as stored.
+    #[default]
+    F32,
+    /// Both sides rounded to bf16, sums in f32: faster where the processor multiplies bf16, and the same numbers everywhere.
+    Bf16,
+}
+
+impl PrecisionConfig {
+    /// How an importance file says it.
+    fn words(self) -> &'static str {
+        match self {
+            PrecisionConfig::F32 => "f32 arithmetic on weights as stored",
+            PrecisionConfig::Bf16 => "projections in bf16 with sums in f32, all else in f32",
+        }
+    }
 }
 
 /// When a profile has seen too little of the experts to rank them.
@@ -54,6 +82,9 @@ fn max_length() -> usize {
 
 /// Token counts that coverage is reported at.
 const COVERAGE_AT: [u64; 4] = [1, 10, 100, 1000];
+
+/// The importance matrix's file in a corpus's folder.
+pub(super) const IMATRIX: &str = "imatrix.gguf";
 
 /// Profiles the current model.
 pub(crate) struct ExpertActivationProfile;
@@ -119,7 +150,7 @@ impl Stage for ExpertActivationProfile {
             tool: TOOL.into(),
             source_model_sha256: model_hash_of(&inputs.entries, MODEL).map(|hash| hash.hex()),
             max_length: Some(settings.max_length as u64),
-            precision: Some("f32 arithmetic on weights as stored".into()),
+            precision: Some(settings.precision.words().into()),
             runtime: Some(RUNTIME.into()),
         };
         let mut writes = Vec::new();
@@ -127,6 +158,12 @@ impl Stage for ExpertActivationProfile {
             let importance = Importance::of(&profile, metric, model.experts.layers, provenance.clone());
             let file = path(format!("{IMPORTANCE}/{id}/{}", metric.file_name()))?;
             writes.push(context.write(&file, &importance.to_bytes()).map_err(failed("write"))?);
+        }
+        if let Some(inputs) = &profile.inputs {
+            let matrix =
+                inputs.to_matrix(corpus.label(), profile.examples, settings.max_length).map_err(failed("importance matrix"))?;
+            let bytes = matrix.write(Vec::new()).map_err(failed("importance matrix"))?;
+            writes.push(context.write(&path(format!("{IMPORTANCE}/{id}/{IMATRIX}"))?, &bytes).map_err(failed("write"))?);
         }
         Ok(Output {
             writes,
@@ -144,7 +181,12 @@ fn run(
     settings: &ProfileConfig,
     context: &Context<'_>,
 ) -> Result<Profile, Failure> {
-    let limits = Settings { max_length: settings.max_length, max_examples: settings.max_examples };
+    let precision = match settings.precision {
+        PrecisionConfig::F32 => Precision::F32,
+        PrecisionConfig::Bf16 => Precision::Bf16,
+    };
+    let pass = Pass { inputs: settings.importance_matrix, precision };
+    let limits = Settings { max_length: settings.max_length, max_examples: settings.max_examples, pass };
     let doing = format!("profiling on `{}`", settings.calibration_corpus);
     let report = |done: u64, total: u64| {
         context.progress(Progress { doing: doing.clone(), done, total: Some(total), unit: Unit::Steps });

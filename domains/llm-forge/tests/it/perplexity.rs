@@ -121,7 +121,7 @@ fn a_profile_of_a_corpus_counts_what_it_used() {
     let folder = tempfile::tempdir().unwrap();
     let tokenizer = tokenizer(folder.path(), case.model.vocab().unwrap(), case.model.vocab().unwrap());
     let corpus = corpus(folder.path(), &[words(&[2; 20]), words(&[3; 4]), words(&[4; 4])]);
-    let settings = Settings { max_length: 10, max_examples: Some(2) };
+    let settings = Settings { max_length: 10, max_examples: Some(2), ..Settings::default() };
     let profile = measure(&case.model, &corpus, &tokenizer, settings, Options::with_threads(2), &progress::ignore).unwrap();
     assert_eq!((profile.examples, profile.tokens, profile.truncated, profile.too_short), (2, 10 + 5, 1, 0));
 }

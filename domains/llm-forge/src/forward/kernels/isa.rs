@@ -9,6 +9,9 @@ pub struct Isa(Path);
 /// The paths there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Path {
+    /// 512-bit vectors with fused multiply-add, and products of pairs of bf16.
+    #[cfg(target_arch = "x86_64")]
+    Avx512Bf16,
     /// 512-bit vectors with fused multiply-add.
     #[cfg(target_arch = "x86_64")]
     Avx512,
@@ -32,6 +35,9 @@ impl Isa {
         let mut found = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
+            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bf16") {
+                found.push(Isa(Path::Avx512Bf16));
+            }
             if is_x86_feature_detected!("avx512f") {
                 found.push(Isa(Path::Avx512));
             }
@@ -47,6 +53,8 @@ impl Isa {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512Bf16 => "avx512f+bf16",
             #[cfg(target_arch = "x86_64")]
             Path::Avx512 => "avx512f",
             #[cfg(target_arch = "x86_64")]

@@ -23,7 +23,7 @@ macro_rules! for_each_isa {
             match isa.path() {
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: an `Isa` with this path exists only where the feature was detected.
-                Path::Avx512 => unsafe { avx512($($arg),*) },
+                Path::Avx512Bf16 | Path::Avx512 => unsafe { avx512($($arg),*) },
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: as above.
                 Path::Avx2 => unsafe { avx2($($arg),*) },
@@ -49,6 +49,14 @@ for_each_isa! {
     /// # Source
     /// Zhang and Sennrich 2019, equation 4, with the epsilon of the reference implementations.
     pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) = rms_norm_body;
+}
+
+for_each_isa! {
+    /// Computes `out = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * weight + bias`.
+    ///
+    /// # Source
+    /// Ba et al. 2016, equation 4, with the epsilon of the reference implementations.
+    pub fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) = layer_norm_body;
 }
 
 for_each_isa! {
@@ -141,6 +149,16 @@ fn rms_norm_body(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
     let scale = 1.0 / (squares / x.len() as f32 + eps).sqrt();
     for ((target, value), w) in out.iter_mut().zip(x).zip(weight) {
         *target = w * (value * scale);
+    }
+}
+
+#[inline(always)]
+fn layer_norm_body(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+    let mean = reduce(x, 0.0, |a, x| a + x, |a, b| a + b) / x.len() as f32;
+    let squares = reduce(x, 0.0, |a, x| a + (x - mean) * (x - mean), |a, b| a + b);
+    let scale = 1.0 / (squares / x.len() as f32 + eps).sqrt();
+    for (((target, value), w), b) in out.iter_mut().zip(x).zip(weight).zip(bias) {
+        *target = (value - mean) * scale * w + b;
     }
 }
 
@@ -245,7 +263,9 @@ mod tests {
                 silu_times(isa, &mut b, &w);
                 rms_norm(isa, &x, &w, 1e-5, &mut c);
                 add_scaled(isa, &mut d, 0.37, &x);
-                let bits: Vec<u32> = [a, b, c, d].concat().iter().map(|v| v.to_bits()).collect();
+                let mut e = vec![0f32; n];
+                layer_norm(isa, &x, &w, &w, 1e-5, &mut e);
+                let bits: Vec<u32> = [a, b, c, d, e].concat().iter().map(|v| v.to_bits()).collect();
                 (bits, l2_norm(isa, &x).to_bits())
             };
             let expected = run(*Isa::available().last().unwrap());

@@ -69,7 +69,7 @@ fn transpose_block(isa: Isa, rows: &[f32], stride: usize, panel: &mut [PanelRow]
     match isa.path() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: an `Isa` with this path exists only where the feature was detected.
-        Path::Avx512 => unsafe { avx512::transpose_block(rows, stride, panel, lane) },
+        Path::Avx512Bf16 | Path::Avx512 => unsafe { avx512::transpose_block(rows, stride, panel, lane) },
         _ => portable::transpose_block(rows, stride, panel, lane),
     }
 }

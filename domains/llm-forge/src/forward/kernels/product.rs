@@ -1,5 +1,6 @@
 //! The product of rows with streamed weights: `y[t, o] = sum_k x[t, k] * w[o, k]`.
 
+use super::bf16::{self, pack_pairs, pairs};
 use super::isa::{Isa, Path};
 use super::pack::{Panel, PanelRow, WIDTH, pack_rows};
 use super::portable;
@@ -35,6 +36,38 @@ pub trait Rows {
     /// # Errors
     /// When the bytes cannot be read.
     fn read(&self, range: Range<usize>, raw: &mut Vec<u8>, out: &mut [f32]) -> Result<(), Self::Error>;
+
+    /// Reads the weights of some outputs as pairs of bf16, two to a lane, a row's last lane filled up with zero. `wide` is scratch of
+    /// any content.
+    ///
+    /// # Shapes
+    /// `out`: `[range.len(), (width + 1) / 2]`.
+    ///
+    /// # Errors
+    /// As [`Rows::read`].
+    fn read_pairs(
+        &self,
+        range: Range<usize>,
+        raw: &mut Vec<u8>,
+        wide: &mut Vec<f32>,
+        out: &mut [f32],
+    ) -> Result<(), Self::Error> {
+        wide.resize(range.len() * self.width(), 0.0);
+        self.read(range, raw, wide)?;
+        pack_pairs(wide, self.width(), out);
+        Ok(())
+    }
+}
+
+/// In what a product is computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// Weights as stored, widened, and everything in f32.
+    #[default]
+    F32,
+    /// Weights and what they are multiplied with rounded to bf16, sums in f32: faster where the processor has instructions for it, and
+    /// the same bits everywhere.
+    Bf16,
 }
 
 /// Weights that are in memory already.
@@ -63,12 +96,24 @@ impl Rows for SliceRows<'_> {
     }
 }
 
-/// Buffers one thread reuses from product to product.
+/// Buffers one thread reuses from product to product, and what its products are computed in.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    precision: Precision,
     raw: Vec<u8>,
     rows: Vec<f32>,
     panels: Vec<PanelRow>,
+    /// What enters a product in bf16, and its weights as they were read.
+    x: Vec<f32>,
+    wide: Vec<f32>,
+}
+
+impl Scratch {
+    /// Buffers for products in a precision.
+    #[must_use]
+    pub fn of(precision: Precision) -> Scratch {
+        Scratch { precision, ..Scratch::default() }
+    }
 }
 
 /// Computes `y[t, o - outputs.start] = sum_k x[t, k] * w[o, k]` for `o` in `outputs`, reading each weight once.
@@ -95,24 +140,46 @@ pub fn product<W: Rows + ?Sized>(
         x.len() == rows * width && y.len() == rows * columns && outputs.end <= weights.outputs(),
         "x is [rows, width] and y is [rows, outputs]"
     );
-    let panels_at_once = (PACKED_BYTES / (width * size_of::<PanelRow>())).max(1);
-    let rows_at_once = (ROW_BLOCK_BYTES / (width * size_of::<f32>())).max(1).next_multiple_of(ROWS);
+    if scratch.precision == Precision::Bf16 {
+        let mut x_pairs = std::mem::take(&mut scratch.x);
+        x_pairs.resize(rows * pairs(width), 0.0);
+        pack_pairs(x, width, &mut x_pairs);
+        let done = blocks(isa, &x_pairs, pairs(width), weights, outputs, scratch, y);
+        scratch.x = x_pairs;
+        return done;
+    }
+    blocks(isa, x, width, weights, outputs, scratch, y)
+}
+
+/// Computes the product by blocks of packed weights and of rows, `lanes` of which make a row of `x`.
+fn blocks<W: Rows + ?Sized>(
+    isa: Isa,
+    x: &[f32],
+    lanes: usize,
+    weights: &W,
+    outputs: Range<usize>,
+    scratch: &mut Scratch,
+    y: &mut [f32],
+) -> Result<(), W::Error> {
+    let (rows, columns) = (x.len() / lanes, outputs.len());
+    let panels_at_once = (PACKED_BYTES / (lanes * size_of::<PanelRow>())).max(1);
+    let rows_at_once = (ROW_BLOCK_BYTES / (lanes * size_of::<f32>())).max(1).next_multiple_of(ROWS);
     let mut first = outputs.start;
     while first < outputs.end {
         let last = outputs.end.min(first + panels_at_once * WIDTH);
-        pack(isa, weights, first..last, scratch)?;
+        pack(isa, weights, lanes, first..last, scratch)?;
         for from in (0..rows).step_by(rows_at_once) {
             let to = rows.min(from + rows_at_once);
-            for (index, panel) in scratch.panels.chunks_exact(width).enumerate() {
+            for (index, panel) in scratch.panels.chunks_exact(lanes).enumerate() {
                 let output = first + index * WIDTH;
-                let lanes = WIDTH.min(last - output);
+                let given = WIDTH.min(last - output);
                 for start in (from..to).step_by(ROWS) {
                     let count = ROWS.min(to - start);
                     let mut tile_out = [PanelRow::ZERO; ROWS];
-                    tile(isa, &x[start * width..(start + count) * width], panel, &mut tile_out[..count]);
+                    tile_in(scratch.precision, isa, &x[start * lanes..(start + count) * lanes], panel, &mut tile_out[..count]);
                     for (t, row) in (start..).zip(&tile_out[..count]) {
                         let at = t * columns + output - outputs.start;
-                        y[at..at + lanes].copy_from_slice(&row.0[..lanes]);
+                        y[at..at + given].copy_from_slice(&row.0[..given]);
                     }
                 }
             }
@@ -123,15 +190,23 @@ pub fn product<W: Rows + ?Sized>(
 }
 
 /// Reads and packs the panels of some outputs into `scratch.panels`.
-fn pack<W: Rows + ?Sized>(isa: Isa, weights: &W, outputs: Range<usize>, scratch: &mut Scratch) -> Result<(), W::Error> {
-    let width = weights.width();
-    let Scratch { raw, rows, panels } = scratch;
-    panels.resize(outputs.len().div_ceil(WIDTH) * width, PanelRow::ZERO);
-    rows.resize(WIDTH * width, 0.0);
-    for (panel, first) in panels.chunks_exact_mut(width).zip(outputs.clone().step_by(WIDTH)) {
+fn pack<W: Rows + ?Sized>(
+    isa: Isa,
+    weights: &W,
+    lanes: usize,
+    outputs: Range<usize>,
+    scratch: &mut Scratch,
+) -> Result<(), W::Error> {
+    let Scratch { precision, raw, rows, panels, wide, .. } = scratch;
+    panels.resize(outputs.len().div_ceil(WIDTH) * lanes, PanelRow::ZERO);
+    rows.resize(WIDTH * lanes, 0.0);
+    for (panel, first) in panels.chunks_exact_mut(lanes).zip(outputs.clone().step_by(WIDTH)) {
         let last = outputs.end.min(first + WIDTH);
-        let rows = &mut rows[..(last - first) * width];
-        weights.read(first..last, raw, rows)?;
+        let rows = &mut rows[..(last - first) * lanes];
+        match precision {
+            Precision::F32 => weights.read(first..last, raw, rows)?,
+            Precision::Bf16 => weights.read_pairs(first..last, raw, wide, rows)?,
+        }
         pack_rows(isa, rows, last - first, panel);
     }
     Ok(())
@@ -142,28 +217,35 @@ fn pack<W: Rows + ?Sized>(isa: Isa, weights: &W, outputs: Range<usize>, scratch:
 /// # Shapes
 /// `x`: `[out.len(), panel.len()]`; `out`: at most [`ROWS`].
 pub fn tile(isa: Isa, x: &[f32], panel: &Panel, out: &mut [PanelRow]) {
+    tile_in(Precision::F32, isa, x, panel, out);
+}
+
+fn tile_in(precision: Precision, isa: Isa, x: &[f32], panel: &Panel, out: &mut [PanelRow]) {
     let width = panel.len();
     assert!(out.len() <= ROWS && x.len() == out.len() * width, "x is [rows, k] and rows fit a tile");
     match out.len() {
-        1 => tile_of::<1>(isa, x, panel, out),
-        2 => tile_of::<2>(isa, x, panel, out),
-        3 => tile_of::<3>(isa, x, panel, out),
-        4 => tile_of::<4>(isa, x, panel, out),
-        5 => tile_of::<5>(isa, x, panel, out),
-        6 => tile_of::<6>(isa, x, panel, out),
-        7 => tile_of::<7>(isa, x, panel, out),
-        8 => tile_of::<8>(isa, x, panel, out),
+        1 => tile_of::<1>(precision, isa, x, panel, out),
+        2 => tile_of::<2>(precision, isa, x, panel, out),
+        3 => tile_of::<3>(precision, isa, x, panel, out),
+        4 => tile_of::<4>(precision, isa, x, panel, out),
+        5 => tile_of::<5>(precision, isa, x, panel, out),
+        6 => tile_of::<6>(precision, isa, x, panel, out),
+        7 => tile_of::<7>(precision, isa, x, panel, out),
+        8 => tile_of::<8>(precision, isa, x, panel, out),
         _ => (),
     }
 }
 
-fn tile_of<const M: usize>(isa: Isa, x: &[f32], panel: &Panel, out: &mut [PanelRow]) {
+fn tile_of<const M: usize>(precision: Precision, isa: Isa, x: &[f32], panel: &Panel, out: &mut [PanelRow]) {
     let rows: [&[f32]; M] = std::array::from_fn(|m| &x[m * panel.len()..(m + 1) * panel.len()]);
     let out: &mut [PanelRow; M] = out.try_into().expect("`tile` matched the length");
+    if precision == Precision::Bf16 {
+        return bf16::tile(isa, rows, panel, out);
+    }
     match isa.path() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: an `Isa` with this path exists only where the feature was detected.
-        Path::Avx512 => unsafe { avx512::tile(rows, panel, out) },
+        Path::Avx512Bf16 | Path::Avx512 => unsafe { avx512::tile(rows, panel, out) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         Path::Avx2 => unsafe { avx2::tile(rows, panel, out) },
