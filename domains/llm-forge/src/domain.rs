@@ -15,10 +15,12 @@ use crate::stages::eval::{Eval, EvalConfig};
 use crate::stages::package::{Package, PackageConfig};
 use crate::stages::profile::{ExpertActivationProfile, ProfileConfig};
 use crate::stages::prune::{ExpertPrune, PruneConfig};
+use crate::stages::quant::QuantConfig;
 use crate::tools::Tools;
 use crate::vocabulary::corpora::{CalibrationCorpusRef, PriorMetricBaseline};
+use crate::vocabulary::delivery::Quant;
 use crate::vocabulary::{declared, published};
-use crate::{card, learned, source, target};
+use crate::{card, learned, source, stages, target};
 
 /// The language-model forge.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +73,13 @@ impl Domain for LlmForge {
                 Phase::Transform,
                 (schema_of::<PruneConfig>(), schema_of::<published::ExpertPrune>()),
                 Arc::new(ExpertPrune),
+            ),
+            here(
+                "quant",
+                "Writes the model as GGUF files, one a tier, each tried in llama.cpp.",
+                Phase::Delivery,
+                (schema_of::<QuantConfig>(), schema_of::<Quant>()),
+                Arc::new(stages::quant::Quant { tools: Arc::clone(&self.tools) }),
             ),
             here(
                 "eval",

@@ -21,6 +21,7 @@ pub mod corpus;
 mod domain;
 pub mod families;
 pub mod forward;
+pub mod gguf;
 mod hashes;
 mod learned;
 pub mod llama_cpp;

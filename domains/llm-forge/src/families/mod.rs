@@ -105,6 +105,11 @@ pub trait Family: fmt::Debug + Sync {
     fn forward(&self) -> Option<&'static dyn Forward> {
         None
     }
+
+    /// Returns how it is written as GGUF, where it is.
+    fn gguf(&self) -> Option<&'static crate::gguf::GgufFamily> {
+        crate::gguf::gguf_family(self.architecture())
+    }
 }
 
 /// What the forward pass needs of a family: what all its tensors are, and everything its config means.

@@ -21,14 +21,8 @@ pub enum Strategy {
 
 impl Strategy {
     /// Every strategy.
-    pub const ALL: [Self; 6] = [
-        Self::ActivationCount,
-        Self::Reap,
-        Self::GateWeightedSum,
-        Self::ExpertActivationNorm,
-        Self::RouterGateL2,
-        Self::Random,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::ActivationCount, Self::Reap, Self::GateWeightedSum, Self::ExpertActivationNorm, Self::RouterGateL2, Self::Random];
 
     /// Returns the name in a recipe's `strategy`.
     #[must_use]

@@ -10,11 +10,14 @@ pub(crate) mod facts;
 pub(crate) mod package;
 pub(crate) mod profile;
 pub(crate) mod prune;
+pub(crate) mod quant;
 
 /// Folder of the tree that holds the model.
 pub(crate) const MODEL: &str = "model";
 /// Folder of the tree that holds importance files, one folder a corpus.
 pub(crate) const IMPORTANCE: &str = "importance";
+/// Folder of the tree that holds GGUF files.
+pub(crate) const GGUF: &str = "gguf";
 /// Folder of the tree that holds what evaluating measured.
 pub(crate) const EVALUATION: &str = "evaluation";
 

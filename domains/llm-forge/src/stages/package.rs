@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{MODEL, config, path, planned_config};
+use super::{GGUF, MODEL, config, path, planned_config};
+use crate::checkpoint::INDEX_FILE;
+use crate::is_weight_file;
 
 /// Configuration of `package`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -22,8 +24,12 @@ pub(crate) struct PackageConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum PackageFormat {
-    /// safetensors beside a config, as transformers loads it.
+    /// safetensors beside a config, as transformers loads it. GGUF files stay in `gguf/`.
     Safetensors,
+    /// The GGUF files alone, at the root, with the chat template and config beside them.
+    Gguf,
+    /// Both at the root.
+    Both,
 }
 
 fn yes() -> bool {
@@ -39,8 +45,12 @@ impl Stage for Package {
     }
 
     fn reads(&self, stage: &Value, _: &Recipe) -> Result<Reads, Vec<Problem>> {
-        let PackageConfig { format: PackageFormat::Safetensors, .. } = config(stage)?;
-        Ok(Reads { folders: vec![MODEL.into()], ..Reads::default() })
+        let PackageConfig { format, .. } = config(stage)?;
+        let mut folders = vec![MODEL.to_owned()];
+        if format != PackageFormat::Safetensors {
+            folders.push(GGUF.into());
+        }
+        Ok(Reads { folders, ..Reads::default() })
     }
 
     fn plan(&self, request: &PlanRequest<'_>) -> Result<Estimate, Vec<Problem>> {
@@ -49,13 +59,27 @@ impl Stage for Package {
 
     fn run(&self, stage: &Value, inputs: &Inputs, context: &mut Context<'_>) -> Result<Output, Failure> {
         context.check_cancelled()?;
-        let PackageConfig { include_tokenizer, .. } = planned_config(stage)?;
-        let mut carries = Vec::new();
+        let PackageConfig { format, include_tokenizer } = planned_config(stage)?;
+        let (mut carries, mut tiers) = (Vec::new(), 0);
         for entry in &inputs.entries {
-            let Some(name) = entry.path.as_str().strip_prefix("model/") else { continue };
-            if include_tokenizer || !crate::prune::is_tokenizer_file(name) {
+            let (name, kept) = match entry.path.as_str().split_once('/') {
+                Some((MODEL, name)) => {
+                    let weights = is_weight_file(name) || name == INDEX_FILE;
+                    let wanted = !weights || format != PackageFormat::Gguf;
+                    (name, wanted && (include_tokenizer || !crate::prune::is_tokenizer_file(name)))
+                }
+                Some((GGUF, name)) => {
+                    tiers += 1;
+                    (name, true)
+                }
+                _ => continue,
+            };
+            if kept {
                 carries.push(Carry { from: entry.path.clone(), path: path(name)? });
             }
+        }
+        if format != PackageFormat::Safetensors && tiers == 0 {
+            return Err(Failure::new("package", "the tree holds no GGUF files to package").with_hint("put a `quant` before it"));
         }
         if !carries.iter().any(|carry| carry.path.as_str() == "config.json") {
             return Err(
@@ -63,6 +87,10 @@ impl Stage for Package {
             );
         }
         let measurements = json!({"files": carries.len()});
-        Ok(Output { replaces: vec![MODEL.into()], carries, measurements, observations: json!({}), ..Output::default() })
+        let mut replaces = vec![MODEL.to_owned()];
+        if format != PackageFormat::Safetensors {
+            replaces.push(GGUF.into());
+        }
+        Ok(Output { replaces, carries, measurements, observations: json!({}), ..Output::default() })
     }
 }

@@ -43,7 +43,6 @@ pub(crate) fn declared() -> Vec<StageType> {
             Transform,
             "Distils what pruning lost from the unpruned teacher.",
         ),
-        StageType::declared::<delivery::Quant>("quant", Delivery, "Stores the weights in fewer bits, one file a tier."),
         StageType::declared::<delivery::Publish>("publish", Delivery, "Publishes the artifact under an organisation."),
         StageType::declared::<delivery::Deliver>("deliver", Delivery, "Older spelling of `publish`; nothing is required."),
         StageType::declared::<delivery::Deploy>("deploy", Delivery, "Puts the model on a machine that serves it."),

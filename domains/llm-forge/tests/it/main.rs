@@ -5,6 +5,7 @@ mod checkpoint;
 mod decode;
 mod families;
 mod forward;
+mod gguf;
 mod golden;
 mod hostile;
 mod layouts;

@@ -1,0 +1,68 @@
+//! gpt-oss: experts stored `[in, out]` with gate and up taking turns, sinks, biases everywhere.
+//!
+//! # Source
+//! `conversion/gpt_oss.py`, `src/models/openai-moe.cpp` of llama.cpp.
+
+use super::{GgufFamily, Hparams, Keys, Rule, Vocabulary, forms};
+use crate::gguf::error::GgufError;
+use crate::gguf::view::View;
+
+const RULES: &[Rule] = &[
+    Rule { from: "model.embed_tokens.weight", to: &[("token_embd.weight", forms::same)] },
+    Rule { from: "model.norm.weight", to: &[("output_norm.weight", forms::same)] },
+    Rule { from: "lm_head.weight", to: &[("output.weight", forms::same)] },
+    Rule { from: "model.layers.{L}.input_layernorm.weight", to: &[("blk.{L}.attn_norm.weight", forms::same)] },
+    Rule { from: "model.layers.{L}.post_attention_layernorm.weight", to: &[("blk.{L}.post_attention_norm.weight", forms::same)] },
+    Rule { from: "model.layers.{L}.self_attn.q_proj.weight", to: &[("blk.{L}.attn_q.weight", forms::same)] },
+    Rule { from: "model.layers.{L}.self_attn.k_proj.weight", to: &[("blk.{L}.attn_k.weight", forms::same)] },
+    Rule { from: "model.layers.{L}.self_attn.v_proj.weight", to: &[("blk.{L}.attn_v.weight", forms::same)] },
+    Rule { from: "model.layers.{L}.self_attn.o_proj.weight", to: &[("blk.{L}.attn_output.weight", forms::same)] },
+    Rule { from: "model.layers.{L}.self_attn.q_proj.bias", to: &[("blk.{L}.attn_q.bias", forms::same)] },
+    Rule { from: "model.layers.{L}.self_attn.k_proj.bias", to: &[("blk.{L}.attn_k.bias", forms::same)] },
+    Rule { from: "model.layers.{L}.self_attn.v_proj.bias", to: &[("blk.{L}.attn_v.bias", forms::same)] },
+    Rule { from: "model.layers.{L}.self_attn.o_proj.bias", to: &[("blk.{L}.attn_output.bias", forms::same)] },
+    Rule { from: "model.layers.{L}.self_attn.sinks", to: &[("blk.{L}.attn_sinks.weight", forms::same)] },
+    Rule { from: "model.layers.{L}.mlp.router.weight", to: &[("blk.{L}.ffn_gate_inp.weight", forms::same)] },
+    Rule { from: "model.layers.{L}.mlp.router.bias", to: &[("blk.{L}.ffn_gate_inp.bias", forms::same)] },
+    Rule {
+        from: "model.layers.{L}.mlp.experts.gate_up_proj",
+        to: &[("blk.{L}.ffn_gate_exps.weight", gates), ("blk.{L}.ffn_up_exps.weight", ups)],
+    },
+    Rule {
+        from: "model.layers.{L}.mlp.experts.gate_up_proj_bias",
+        to: &[("blk.{L}.ffn_gate_exps.bias", gate_biases), ("blk.{L}.ffn_up_exps.bias", up_biases)],
+    },
+    Rule { from: "model.layers.{L}.mlp.experts.down_proj", to: &[("blk.{L}.ffn_down_exps.weight", forms::transposed)] },
+    Rule { from: "model.layers.{L}.mlp.experts.down_proj_bias", to: &[("blk.{L}.ffn_down_exps.bias", forms::same)] },
+];
+
+pub(super) static FAMILY: GgufFamily = GgufFamily {
+    architecture: "gpt-oss",
+    rope_theta: 150_000.0,
+    rules: RULES,
+    keys,
+    vocabulary: Vocabulary::Bpe,
+    leaves_further_layers: false,
+};
+
+fn keys(hparams: &Hparams, keys: &mut Keys) -> Result<(), GgufError> {
+    keys.set("attention.sliding_window", hparams.count("sliding_window")?);
+    keys.set("expert_feed_forward_length", hparams.count("intermediate_size")?);
+    Ok(())
+}
+
+fn gates(view: View, _: &Hparams) -> Result<Vec<View>, GgufError> {
+    Ok(vec![view.transpose()?.every(1, 0, 2)?])
+}
+
+fn ups(view: View, _: &Hparams) -> Result<Vec<View>, GgufError> {
+    Ok(vec![view.transpose()?.every(1, 1, 2)?])
+}
+
+fn gate_biases(view: View, _: &Hparams) -> Result<Vec<View>, GgufError> {
+    Ok(vec![view.every(0, 0, 2)?])
+}
+
+fn up_biases(view: View, _: &Hparams) -> Result<Vec<View>, GgufError> {
+    Ok(vec![view.every(0, 1, 2)?])
+}

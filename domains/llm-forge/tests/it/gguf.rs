@@ -1,0 +1,172 @@
+//! GGUF files: what they hold, and what llama.cpp makes of them.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use aw_gguf::mix::FileType;
+use aw_gguf::{Limits, Reader, TensorType, Value};
+use llm_forge::checkpoint::Checkpoint;
+use llm_forge::families::Model;
+use llm_forge::forward::Options;
+use llm_forge::gguf::{GgufError, GgufModel, Naming};
+use llm_forge::llama_cpp::{LlamaCpp, LlamaCppError, ServerSettings, StopReason, TextSettings};
+use llm_forge::perplexity::{PerplexityError, sequence_losses};
+use llm_forge::progress;
+use llm_forge::tokenizer::Tokenizer;
+use llm_forge::tools::Tools;
+
+fn tiny() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes/tiny-moe/model")
+}
+
+fn config(folder: &Path) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(folder.join("config.json")).unwrap()).unwrap()
+}
+
+fn naming(pre_tokenizer: Option<&str>) -> Naming {
+    Naming { name: "Tiny MoE".into(), pre_tokenizer: pre_tokenizer.map(str::to_owned) }
+}
+
+fn written(folder: &Path, file_type: FileType, threads: usize) -> Vec<u8> {
+    let checkpoint = Checkpoint::open(folder).unwrap();
+    let model = GgufModel::plan(folder, &config(folder), &checkpoint, "olmoe", &naming(None)).unwrap();
+    let conversion = model.conversion(file_type).unwrap();
+    let bytes = conversion.write(Vec::new(), None, threads, &|_, _| ControlFlow::Continue(())).unwrap();
+    assert_eq!(bytes.len() as u64, conversion.bytes());
+    bytes
+}
+
+#[test]
+fn a_file_holds_every_tensor_and_key_whatever_the_threads() {
+    let bytes = written(&tiny(), FileType::F32, 1);
+    assert_eq!(bytes, written(&tiny(), FileType::F32, 7));
+    let reader = Reader::read(bytes.as_slice(), bytes.len() as u64, Limits::default()).unwrap();
+    let key = |key: &str| reader.metadata().get(key).cloned().unwrap_or_else(|| panic!("no `{key}`"));
+    assert_eq!(key("general.architecture"), Value::from("olmoe"));
+    assert_eq!(key("olmoe.expert_count"), Value::U32(16));
+    assert_eq!(key("olmoe.expert_used_count"), Value::U32(2));
+    assert_eq!(key("tokenizer.ggml.model"), Value::from("gpt2"));
+    assert_eq!(key("tokenizer.ggml.pre"), Value::from("smollm"));
+    assert_eq!(key("tokenizer.ggml.eos_token_id"), Value::U32(0));
+    assert_eq!(key("tokenizer.ggml.tokens").as_array().unwrap().len(), 512);
+    let checkpoint = Checkpoint::open(&tiny()).unwrap();
+    let elements = |bytes: u64| bytes / 2;
+    assert_eq!(reader.tensors().iter().map(aw_gguf::TensorInfo::elements).sum::<u64>(), elements(checkpoint.tensor_bytes()));
+    // The fifth expert's up projection, element by element.
+    let stacked = reader.tensor("blk.1.ffn_up_exps.weight").unwrap();
+    assert_eq!((stacked.dims.as_slice(), stacked.tensor_type), (&[96, 40, 16][..], TensorType::F32));
+    let source = checkpoint.get("model.layers.1.mlp.experts.5.up_proj.weight").unwrap();
+    let expected = llm_forge::checkpoint::widen(source.dtype, &checkpoint.read(source).unwrap()).unwrap();
+    let start = usize::try_from(reader.range(stacked).start).unwrap() + 5 * 96 * 40 * 4;
+    let found: Vec<f32> =
+        bytes[start..start + 96 * 40 * 4].chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn what_has_no_place_is_refused_by_name() {
+    let folder = tiny();
+    let checkpoint = Checkpoint::open(&folder).unwrap();
+    let refused = |architecture: &str, change: &dyn Fn(&mut serde_json::Value), pre: Option<&str>| -> GgufError {
+        let mut config = config(&folder);
+        change(&mut config);
+        GgufModel::plan(&folder, &config, &checkpoint, architecture, &naming(pre)).err().unwrap()
+    };
+    let says = |error: GgufError, parts: &[&str]| {
+        let text = error.to_string();
+        assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+    };
+    says(refused("qwen9", &|_| {}, None), &["`qwen9`", "olmoe"]);
+    says(refused("olmoe", &|config| config["norm_topk_prob"] = true.into(), None), &["norm_topk_prob", "not renormalised"]);
+    says(refused("olmoe", &|config| config["clip_qkv"] = 8.0.into(), None), &["clip_qkv"]);
+    says(refused("olmoe", &|config| config["num_experts"] = 17.into(), None), &["17 experts", "16 of them"]);
+    says(refused("olmoe", &|config| config["num_hidden_layers"] = 3.into(), None), &["model.layers.3.", "no place"]);
+    says(refused("olmoe", &|config| config["vocab_size"] = 100.into(), None), &["ids below 100"]);
+    says(refused("olmoe", &|_| {}, Some("nonsense")), &["`nonsense`", "smollm"]);
+    says(refused("mixtral", &|_| {}, None), &["no place", "`llama`"]);
+}
+
+fn llama_cpp() -> Option<LlamaCpp> {
+    let tools = Tools { llama_cpp: Some(aw_testkit::llama_cpp()?), ..Tools::default() };
+    Some(LlamaCpp::find(&tools).unwrap())
+}
+
+#[test]
+fn absent_programs_say_what_to_install() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = LlamaCpp::find(&Tools { llama_cpp: Some(folder.path().into()), ..Tools::default() }).unwrap_err().to_string();
+    assert!(
+        error.contains("llama-server") && error.contains("install llama.cpp") && error.contains("ALLOYWORKS_LLAMA_CPP"),
+        "{error}"
+    );
+    assert!(matches!(LlamaCpp::find(&Tools::default()), Err(LlamaCppError::NotFound { folder: None, .. })));
+}
+
+const TEXT: &str =
+    "def total(values):\n    result = 0\n    for value in values:\n        result += value * 12\n    return result\n";
+
+/// The whole way: our file, their program, the same tokens and the same probabilities as our own forward pass.
+#[test]
+fn llama_cpp_agrees_with_our_forward_pass() {
+    let Some(llama_cpp) = llama_cpp() else { return };
+    assert!(!llama_cpp.version().unwrap().version.is_empty());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tiny.gguf");
+    fs::write(&file, written(&tiny(), FileType::F32, 2)).unwrap();
+    let server = llama_cpp.server(&file, &ServerSettings::new(512, 2), &|| false).unwrap();
+    let model = Model::open(&tiny(), None).unwrap();
+    let tokens = Tokenizer::open(&model).unwrap().encode(TEXT).unwrap();
+    assert_eq!(server.tokenize(TEXT, true).unwrap(), tokens);
+    let stream = (1, [Ok::<_, PerplexityError>(tokens.clone())]);
+    let expected = sequence_losses(&model, None, stream, Options::with_threads(1), &progress::ignore).unwrap();
+    let found: f64 = server.log_likelihood(&tokens[..1], &tokens[1..]).unwrap().iter().map(|token| -token.log_probability).sum();
+    let difference = (found - expected[0].nll).abs() / expected[0].nll;
+    println!("negative log-likelihood: ours {}, llama.cpp's {found}, relative difference {difference:e}", expected[0].nll);
+    assert!(difference < 2e-3, "ours {}, llama.cpp's {found}", expected[0].nll);
+    let completion = server.complete(TEXT, 8, &[]).unwrap();
+    assert_eq!((completion.tokens.len(), completion.prompt_tokens, completion.stop), (8, tokens.len(), StopReason::Limit));
+    assert_eq!(server.complete_tokens(&tokens, 8, &[]).unwrap(), completion, "greedy answers repeat");
+    // What is likeliest is what greedy decoding takes.
+    let greedy = server.log_likelihood(&tokens, &completion.tokens).unwrap();
+    assert!(greedy.iter().all(|token| token.likeliest));
+    assert!(matches!(server.log_likelihood(&[], &tokens), Err(LlamaCppError::Asked { .. })));
+}
+
+#[test]
+fn perplexity_and_divergence_come_from_their_own_program() {
+    let Some(llama_cpp) = llama_cpp() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("exact.gguf"), written(&tiny(), FileType::F32, 2)).unwrap();
+    fs::write(at("rounded.gguf"), written(&tiny(), FileType::Q8_0, 2)).unwrap();
+    fs::write(at("text"), TEXT.repeat(12)).unwrap();
+    let settings =
+        TextSettings { context: 64, chunks: None, threads: 2, gpu_layers: 0, limit: std::time::Duration::from_secs(120) };
+    let exact = llama_cpp.perplexity(&at("exact.gguf"), &at("text"), &settings, &|| false).unwrap();
+    assert!(exact.value > 1.0 && exact.value < 512.0 && exact.standard_error > 0.0, "{exact:?}");
+    llama_cpp.write_logits(&at("exact.gguf"), &at("text"), &at("logits"), &settings, &|| false).unwrap();
+    let same = llama_cpp.kl_divergence(&at("exact.gguf"), &at("logits"), &settings, &|| false).unwrap();
+    let rounded = llama_cpp.kl_divergence(&at("rounded.gguf"), &at("logits"), &settings, &|| false).unwrap();
+    println!("perplexity {exact:?}; divergence from itself {:?}, of Q8_0 {:?}", same.mean, rounded.mean);
+    // Logits are kept in 16 bits, so that even the file itself is a little away.
+    assert!(same.mean.value.abs() < 1e-3 && same.mean.value < rounded.mean.value, "{same:?} {rounded:?}");
+    assert!((rounded.perplexity_ratio.value - 1.0).abs() < 0.05, "{rounded:?}");
+}
+
+#[test]
+fn what_does_not_load_says_why_and_cancelling_ends_a_request() {
+    let Some(llama_cpp) = llama_cpp() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("broken.gguf");
+    fs::write(&file, &written(&tiny(), FileType::F32, 2)[..100_000]).unwrap();
+    let error = llama_cpp.server(&file, &ServerSettings::new(512, 1), &|| false).err().unwrap().to_string();
+    assert!(error.contains("`llama-server` ended with") && error.contains("load"), "{error}");
+    fs::write(&file, written(&tiny(), FileType::F32, 2)).unwrap();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let cancelled = || stop.load(std::sync::atomic::Ordering::Relaxed);
+    let server = llama_cpp.server(&file, &ServerSettings::new(512, 1), &cancelled).unwrap();
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    let answer = server.complete(TEXT, 400, &[]);
+    assert!(matches!(answer, Err(LlamaCppError::Cancelled)), "{answer:?}");
+}
