@@ -25,6 +25,10 @@ const COPIED: [&str; 9] = [
     "chat_template.jinja",
 ];
 
+/// Copied likewise: how a model that sees or hears takes its input apart.
+const PROCESSORS: [&str; 4] =
+    ["preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json", "chat_template.json"];
+
 const COPY_BYTES: usize = 256 << 10;
 
 /// What stands beside the weights.
@@ -57,7 +61,8 @@ pub(super) fn find(model: &Model) -> Result<Companions, RewriteError> {
     names.sort_unstable();
     let mut companions = Companions { copied: Vec::new(), left: Vec::new() };
     for name in names {
-        if COPIED.contains(&name.as_str()) || (needs_code && name.ends_with(".py")) {
+        let known = COPIED.iter().chain(&PROCESSORS).any(|known| *known == name);
+        if known || (needs_code && name.ends_with(".py")) {
             companions.copied.push(companion(model, name)?);
         } else if !is_rewritten(model, &name) {
             companions.left.push(name);

@@ -271,7 +271,7 @@ impl Pass<'_> {
             }
             _ => tensor.name.clone(),
         };
-        self.output.checkpoint.get(&name).is_none().then(|| Difference::Missing { tensor: name })
+        self.output.checkpoint.get(&name).is_none().then_some(Difference::Missing { tensor: name })
     }
 }
 
