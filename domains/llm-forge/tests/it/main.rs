@@ -10,6 +10,7 @@ mod golden;
 mod hostile;
 mod layouts;
 mod perplexity;
+mod planning;
 mod profile;
 mod prune;
 mod synthetic;
