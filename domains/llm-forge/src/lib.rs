@@ -19,6 +19,7 @@ mod card;
 pub mod checkpoint;
 pub mod corpus;
 mod domain;
+pub mod evaluation;
 pub mod families;
 pub mod forward;
 pub mod gguf;

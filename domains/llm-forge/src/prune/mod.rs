@@ -17,7 +17,7 @@ mod hashing;
 mod header;
 mod layout;
 mod plan;
-mod random;
+pub(crate) mod random;
 mod rewrite;
 mod router;
 mod selection;
