@@ -67,7 +67,7 @@ pub use environment::{Environment, EnvironmentError, Settings};
 pub use events::{ProgressUnit, RunEvent};
 pub use exit::ExitCode;
 pub use keys::{KeyPurpose, KeyState, KeyView};
-pub use measured::{Benchmark, benchmarks};
+pub use measured::{Benchmark, Table, benchmarks, tables};
 pub use registry::{AREAS, Answer, Command, Example, Outcome, Reach, Surface};
 pub use report::{Place, Report, Severity};
 pub use size::{MemoryLimit, SizeError};

@@ -1,5 +1,6 @@
 //! What an artifact says was measured, as a table has it: one row a benchmark, one column a model.
 
+use aw_alloy::chain::Link;
 use aw_alloy::text::{Node, Value as Text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,25 @@ pub struct Benchmark {
     pub unit: Option<String>,
     /// The numbers by what they are of: `base`, `forged`, then each control in the artifact's order.
     pub values: Map<String, Value>,
+}
+
+/// A table that a stage measured and wants seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Table {
+    /// What it shows.
+    pub title: String,
+    /// Names of its columns; `>` before a name sets the column to the right.
+    pub columns: Vec<String>,
+    /// Its rows, a cell a column.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// The tables among what the links measured (`measurements.tables`), in the chain's order. Whatever else stands there is passed over:
+/// any domain may mean something of its own by the word.
+pub fn tables(links: &[Link]) -> Vec<Table> {
+    let of = |link: &Link| link.measurements.get("tables").and_then(Value::as_array).cloned().unwrap_or_default();
+    links.iter().flat_map(of).filter_map(|table| serde_json::from_value(table).ok()).collect()
 }
 
 /// The benchmarks of a document, in its order. A result without a name is called `unnamed`, not left out.

@@ -233,7 +233,8 @@ pub struct Output {
     pub carries: Vec<Carry>,
     /// Files that say how it went (times, sidecars): signed and kept beside the tree, never part of its identity.
     pub records: Vec<TreeEntry>,
-    /// What was measured; equal for equal inputs.
+    /// What was measured; equal for equal inputs. Tables worth showing at the end of a run stand under `tables`, as
+    /// `[{title, columns, rows}]`.
     pub measurements: Value,
     /// What may differ between runs: durations, throughput, memory.
     pub observations: Value,

@@ -2,7 +2,7 @@
 
 use aw_commands::{ArtifactView, DocumentView, LinkView, words};
 
-use super::{benchmarks, optional};
+use super::{benchmarks, optional, tables};
 use crate::page::{Page, Style};
 
 pub(crate) fn artifact(view: &ArtifactView, page: &mut Page) {
@@ -26,6 +26,7 @@ pub(crate) fn artifact(view: &ArtifactView, page: &mut Page) {
     let rows: Vec<Vec<String>> = view.links.iter().map(row).collect();
     page.table(&[">link", "stage", ">cycle", ">files", ">wrote", ">time", ">memory", "output root"], &rows);
     benchmarks(&view.benchmarks, page);
+    tables(&view.tables, page);
     super::judge::coverage(&view.coverage, page);
     super::recipe::limitations(&view.limitations, page);
     page.gap();

@@ -13,7 +13,7 @@ mod seal;
 mod validate;
 mod verify;
 
-use aw_commands::{Benchmark, ShowResult};
+use aw_commands::{Benchmark, ShowResult, Table};
 use serde_json::{Error, Value, from_value};
 
 use crate::page::Page;
@@ -79,6 +79,14 @@ fn benchmarks(benchmarks: &[Benchmark], page: &mut Page) {
     let rows: Vec<Vec<String>> = benchmarks.iter().map(|benchmark| row(benchmark, &columns)).collect();
     page.heading("results");
     page.table(&head.iter().map(String::as_str).collect::<Vec<_>>(), &rows);
+}
+
+/// The tables of stages, as they are.
+fn tables(tables: &[Table], page: &mut Page) {
+    for table in tables {
+        page.heading(&table.title);
+        page.table(&table.columns.iter().map(String::as_str).collect::<Vec<_>>(), &table.rows);
+    }
 }
 
 fn row(benchmark: &Benchmark, columns: &[&str]) -> Vec<String> {

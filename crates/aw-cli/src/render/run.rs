@@ -2,7 +2,7 @@
 
 use aw_commands::{RunResult, words};
 
-use super::benchmarks;
+use super::{benchmarks, tables};
 use crate::page::Page;
 
 pub(crate) fn run(run: &RunResult, page: &mut Page) {
@@ -18,6 +18,7 @@ pub(crate) fn run(run: &RunResult, page: &mut Page) {
         .collect();
     page.table(&[">", "stage", ">time", "output root"], &rows);
     benchmarks(&run.benchmarks, page);
+    tables(&run.tables, page);
     page.heading(&format!("{} {}", run.name, run.version));
     let unchanged = if run.unchanged { " (the very one that was kept already)" } else { "" };
     let mut pairs = vec![

@@ -16,7 +16,7 @@ use crate::events::RunEvent;
 use crate::exit::ExitCode;
 use crate::identity;
 use crate::keys;
-use crate::measured::{Benchmark, benchmarks};
+use crate::measured::{Benchmark, Table, benchmarks, tables};
 use crate::registry::{About, Command, Example, Outcome, Reach, Surface};
 use crate::report::{Place, Report};
 use crate::size::MemoryLimit;
@@ -98,6 +98,9 @@ pub struct RunResult {
     pub stages: Vec<StageView>,
     /// What was measured.
     pub benchmarks: Vec<Benchmark>,
+    /// Tables that stages measured.
+    #[serde(default)]
+    pub tables: Vec<Table>,
     /// How long all of it took, in seconds.
     pub seconds: f64,
     /// The command line that checks it.
@@ -198,6 +201,7 @@ impl RunResult {
             unchanged: run.unchanged,
             stages: run.stages.iter().map(stage).collect(),
             benchmarks: benchmarks(run.artifact.node()),
+            tables: tables(&run.artifact.chain().links),
             seconds,
             verify: format!("alloyworks verify {} --key {public}", shell_word(&run.folder)),
         }

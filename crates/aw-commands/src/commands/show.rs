@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::environment::Environment;
 use crate::exit::ExitCode;
-use crate::measured::{Benchmark, benchmarks};
+use crate::measured::{Benchmark, Table, benchmarks, tables};
 use crate::recipe_file;
 use crate::registry::{About, Command, Example, Outcome, Reach, Surface};
 use crate::report::{Place, Report};
@@ -144,6 +144,9 @@ pub struct ArtifactView {
     pub output: String,
     /// Results that were measured.
     pub benchmarks: Vec<Benchmark>,
+    /// Tables that stages measured.
+    #[serde(default)]
+    pub tables: Vec<Table>,
     /// What of its making carries evidence.
     pub coverage: Coverage,
     /// The public key it claims to be sealed with.
@@ -325,6 +328,7 @@ impl ArtifactView {
             links: chain.links.iter().map(LinkView::of).collect(),
             output: artifact.output().to_string(),
             benchmarks: benchmarks(artifact.node()),
+            tables: tables(&chain.links),
             coverage: score(artifact.node(), &Evidence::default()),
             claimed_signer: artifact.seal_member().map(|seal| seal.signature.public_key),
             limitations: texts(artifact.node().get("limitations")),
