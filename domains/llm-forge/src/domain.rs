@@ -10,6 +10,7 @@ use aw_domain::{
 };
 use serde_json::{Map, Value};
 
+use crate::stages::comparison::{self, ComparisonConfig, CriterionComparison};
 use crate::stages::corpora::{BASELINES, CALIBRATION, Corpora, EVALUATION};
 use crate::stages::eval::{Eval, EvalConfig};
 use crate::stages::package::{Package, PackageConfig};
@@ -87,6 +88,13 @@ impl Domain for LlmForge {
                 Phase::Delivery,
                 (schema_of::<EvalConfig>(), schema_of::<published::Eval>()),
                 Arc::new(Eval),
+            ),
+            StageType::new(
+                comparison::TYPE,
+                "Measures what several ways of choosing experts cost at several budgets, side by side, and draws it.",
+                Phase::Delivery,
+                schema_of::<ComparisonConfig>(),
+                Executor::Here(Arc::new(CriterionComparison)),
             ),
             here(
                 "package",

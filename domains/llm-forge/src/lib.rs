@@ -16,7 +16,9 @@
 //! ```
 
 mod card;
+pub mod charts;
 pub mod checkpoint;
+pub mod comparison;
 pub mod corpus;
 mod domain;
 pub mod evaluation;

@@ -8,7 +8,7 @@ use aw_domain::{Failure, Problem};
 
 use crate::families::Model;
 use crate::profile::{Expectation, Importance, Metric};
-use crate::prune::{ImportanceRecord, Selection, Strategy, random_scores, router_l2};
+use crate::prune::{ImportanceRecord, Scores, Selection, Strategy, random_scores, router_l2};
 use crate::stages::failed;
 
 /// How experts are ranked, as a recipe says it.
@@ -81,6 +81,30 @@ pub(crate) fn check_measured(measured: &BTreeSet<String>, corpus: &str, field: &
     Some(Problem::new("not-profiled", field, message).hint(hint))
 }
 
+/// The scores of a ranking. `file` is the importance file of a measured one.
+pub(crate) fn scores(
+    model: &Model,
+    ranking: &Ranking,
+    file: Option<&Path>,
+    source: Option<&Digest>,
+) -> Result<(Scores, Option<ImportanceRecord>), Failure> {
+    match (ranking.strategy, file) {
+        (Strategy::RouterGateL2, _) => Ok((router_l2(model).map_err(failed("router"))?, None)),
+        (Strategy::Random, _) => Ok((random_scores(&model.experts, ranking.seed.unwrap_or_default()), None)),
+        (_, Some(file)) => {
+            let hash = source.map(Digest::hex);
+            let expected = Expectation { geometry: &model.experts, source_model_sha256: hash.as_deref() };
+            let bytes = std::fs::read(file).map_err(failed("importance"))?;
+            let importance = Importance::from_bytes(&bytes, ranking.metric(), expected).map_err(failed("importance"))?;
+            let record = record(&importance, ranking, &bytes);
+            Ok((importance.scores, Some(record)))
+        }
+        (strategy, None) => {
+            Err(Failure::new("importance", format!("strategy `{}` has no importance file to rank by", strategy.name())))
+        }
+    }
+}
+
 /// Ranks the model's experts and keeps the best `keep` of each layer. `file` is the importance file of a measured ranking.
 pub(crate) fn select(
     model: &Model,
@@ -89,21 +113,7 @@ pub(crate) fn select(
     file: Option<&Path>,
     source: Option<&Digest>,
 ) -> Result<(Selection, Option<ImportanceRecord>), Failure> {
-    let (scores, record) = match (ranking.strategy, file) {
-        (Strategy::RouterGateL2, _) => (router_l2(model).map_err(failed("router"))?, None),
-        (Strategy::Random, _) => (random_scores(&model.experts, ranking.seed.unwrap_or_default()), None),
-        (_, Some(file)) => {
-            let hash = source.map(Digest::hex);
-            let expected = Expectation { geometry: &model.experts, source_model_sha256: hash.as_deref() };
-            let bytes = std::fs::read(file).map_err(failed("importance"))?;
-            let importance = Importance::from_bytes(&bytes, ranking.metric(), expected).map_err(failed("importance"))?;
-            let record = record(&importance, ranking, &bytes);
-            (importance.scores, Some(record))
-        }
-        (strategy, None) => {
-            return Err(Failure::new("importance", format!("strategy `{}` has no importance file to rank by", strategy.name())));
-        }
-    };
+    let (scores, record) = scores(model, ranking, file, source)?;
     let selection = Selection::rank(&model.experts, ranking.strategy, &scores, keep).map_err(failed("selection"))?;
     Ok((selection, record))
 }

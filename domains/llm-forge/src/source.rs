@@ -123,6 +123,7 @@ fn facts(model: &Model) -> Facts {
         architecture: model.family.architecture().into(),
         layout: model.family.layout().id.into(),
         layers: experts.layers,
+        sparse_layers: experts.sparse_layers().count(),
         unmeasured_layers: experts.sparse_layers().filter(|layer| *layer >= experts.layers).collect(),
         hidden: experts.hidden,
         vocab: model.vocab().unwrap_or_default(),

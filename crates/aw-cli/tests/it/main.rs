@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 #![allow(clippy::print_stderr, reason = "tests say what they skip")]
 
+mod comparison;
 mod documents;
 mod forge;
 mod judge;

@@ -121,6 +121,7 @@ mod tests {
             truncated: 0,
             too_short: 0,
             inputs: None,
+            growth: super::super::Growth::default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! One pass over a corpus that adds up every metric.
 
 use super::InputSquares;
+use super::growth::{Growth, Snapshots, taken_after};
 use crate::checkpoint::CheckpointError;
 use crate::corpus::{Corpus, CorpusError, Limits};
 use crate::families::{Model, Role, Runnable};
@@ -56,6 +57,8 @@ pub struct Profile {
     pub too_short: u64,
     /// What entered every weight matrix, where it was asked for.
     pub inputs: Option<InputSquares>,
+    /// How the activation counts grew.
+    pub growth: Growth,
 }
 
 /// What part of a corpus is used.
@@ -190,7 +193,7 @@ where
     let runnable = model.runnable().map_err(ForwardError::from)?;
     let g = runnable.geometry;
     let inputs = pass.inputs.then(|| (runnable, InputSquares::default()));
-    let mut gatherer = Gatherer { layers: BTreeMap::new(), experts: g.experts, inputs };
+    let mut gatherer = Gatherer { layers: BTreeMap::new(), snapshots: BTreeMap::new(), experts: g.experts, inputs };
     let (mut examples, mut tokens) = (0, 0);
     let sequences = sequences.into_iter().map(|sequence| sequence.map_err(ProfileError::from));
     let mut engine = Engine::with_precision(model, options, pass.precision)?;
@@ -203,6 +206,9 @@ where
         return Err(ProfileError::NoTokens { too_short: 0 });
     }
     let (mut layers, inputs) = (gatherer.layers, gatherer.inputs.map(|(_, inputs)| inputs));
+    let snapshots = gatherer.snapshots.into_iter();
+    let counts = snapshots.map(|(layer, taken)| (layer, taken.finish(&layers[&layer].activation_count))).collect();
+    let growth = Growth { tokens: taken_after(tokens), counts };
     check(&layers, &g.sparse, tokens * g.top_k as u64)?;
     let Scores::Values(norms) = router_l2(model).map_err(|source| ProfileError::Router { source })? else {
         unreachable!("norms are numbers, not counts");
@@ -211,7 +217,18 @@ where
         layers.entry(layer).or_default().router_l2 = norms;
     }
     let dense_layers = (0..g.layers).filter(|layer| !g.sparse[*layer]).collect();
-    Ok(Profile { layers, dense_layers, experts: g.experts, top_k: g.top_k, examples, tokens, truncated: 0, too_short: 0, inputs })
+    Ok(Profile {
+        layers,
+        dense_layers,
+        experts: g.experts,
+        top_k: g.top_k,
+        examples,
+        tokens,
+        truncated: 0,
+        too_short: 0,
+        inputs,
+        growth,
+    })
 }
 
 /// Checks that every sparse layer was seen and that its counts add up.
@@ -229,6 +246,7 @@ fn check(layers: &BTreeMap<usize, LayerProfile>, sparse: &[bool], expected: u64)
 /// Adds up what it sees, per layer and expert in corpus order.
 struct Gatherer<'m> {
     layers: BTreeMap<usize, LayerProfile>,
+    snapshots: BTreeMap<usize, Snapshots>,
     experts: usize,
     inputs: Option<(Runnable<'m>, InputSquares)>,
 }
@@ -259,10 +277,15 @@ impl Observer for Gatherer<'_> {
 
     /// Counts what the router chose, apart from what the experts then worked on.
     fn routed(&mut self, layer: usize, routing: &Routing) {
+        let mut snapshots = self.snapshots.remove(&layer).unwrap_or_default();
         let counts = &mut self.layer(layer).activation_count;
-        for expert in &routing.experts {
-            counts[*expert as usize] += 1;
+        for token in routing.experts.chunks(routing.top_k.max(1)) {
+            for expert in token {
+                counts[*expert as usize] += 1;
+            }
+            snapshots.token(counts);
         }
+        self.snapshots.insert(layer, snapshots);
     }
 
     fn expert(&mut self, visit: &Visit<'_>) {

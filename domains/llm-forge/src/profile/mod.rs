@@ -4,11 +4,13 @@
 //! [`Importance`] writes and reads the file that carries one metric from a profile to a prune.
 
 mod coverage;
+mod growth;
 mod importance;
 mod inputs;
 mod measure;
 
 pub use coverage::{Coverage, CoverageError, CoverageGate, LayerCoverage};
+pub use growth::{GROWTH_FILE, Growth, GrowthError};
 pub use importance::{Expectation, Importance, ImportanceError, MAX_IMPORTANCE_BYTES, Provenance};
 pub use inputs::{InputSquares, Sums};
 pub use measure::{LayerProfile, Pass, Profile, ProfileError, Settings, measure, measure_pass, measure_sequences};

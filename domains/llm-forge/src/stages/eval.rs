@@ -146,7 +146,7 @@ impl EvalConfig {
     }
 }
 
-fn under(below: &str, mut problem: Problem) -> Problem {
+pub(super) fn under(below: &str, mut problem: Problem) -> Problem {
     problem.path = if problem.path.is_empty() { below.to_owned() } else { format!("{below}.{}", problem.path) };
     problem
 }

@@ -14,6 +14,8 @@ pub(crate) struct Facts {
     pub(crate) architecture: String,
     pub(crate) layout: String,
     pub(crate) layers: usize,
+    /// Layers that route to experts.
+    pub(crate) sparse_layers: usize,
     /// Layers with experts that no profile covers: those that predict further tokens.
     pub(crate) unmeasured_layers: Vec<usize>,
     pub(crate) hidden: usize,

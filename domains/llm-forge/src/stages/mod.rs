@@ -4,6 +4,7 @@
 //! evaluating measured under `evaluation/`. A stage reads only the folders it names, so that a changed prune profiles nothing
 //! again.
 
+pub(crate) mod comparison;
 pub(crate) mod corpora;
 pub(crate) mod eval;
 pub(crate) mod facts;

@@ -15,9 +15,10 @@ use crate::families::Model;
 use crate::forward::Options;
 use crate::forward::kernels::Precision;
 use crate::hashes::model_hash_of;
-use crate::profile::{Coverage, CoverageGate, Importance, Metric, Pass, Profile, Provenance, Settings, measure};
+use crate::profile::{Coverage, CoverageGate, GROWTH_FILE, Importance, Metric, Pass, Profile, Provenance, Settings, measure};
 use crate::source::label;
 use crate::tokenizer::Tokenizer;
+use crate::vocabulary::published::ProfileMetric;
 use crate::{RUNTIME, TOOL};
 
 /// Configuration of `expert-activation-profile`.
@@ -26,6 +27,8 @@ use crate::{RUNTIME, TOOL};
 pub(crate) struct ProfileConfig {
     /// The corpus to run, by its id in `calibrationCorpora`.
     calibration_corpus: String,
+    /// The metric the author has in mind; every metric is gathered in the one pass.
+    metric: Option<ProfileMetric>,
     /// Tokens after which an example is cut.
     #[serde(default = "max_length")]
     #[schemars(range(min = 128))]
@@ -95,7 +98,8 @@ impl Stage for ExpertActivationProfile {
     }
 
     fn reads(&self, stage: &Value, recipe: &Recipe) -> Result<Reads, Vec<Problem>> {
-        let ProfileConfig { calibration_corpus, .. } = config(stage)?;
+        let ProfileConfig { calibration_corpus, metric, .. } = config(stage)?;
+        refuse_magnitude(metric)?;
         let corpus = corpora::find(recipe, corpora::CALIBRATION, &calibration_corpus, "calibrationCorpus")
             .map_err(|problem| vec![problem])?;
         Ok(Reads { folders: vec![MODEL.into()], files: vec![corpus], ..Reads::default() })
@@ -165,6 +169,8 @@ impl Stage for ExpertActivationProfile {
             let bytes = matrix.write(Vec::new()).map_err(failed("importance matrix"))?;
             writes.push(context.write(&path(format!("{IMPORTANCE}/{id}/{IMATRIX}"))?, &bytes).map_err(failed("write"))?);
         }
+        let file = path(format!("{IMPORTANCE}/{id}/{GROWTH_FILE}"))?;
+        writes.push(context.write(&file, &profile.growth.to_bytes()).map_err(failed("write"))?);
         Ok(Output {
             writes,
             measurements: measurements(&settings, &corpus, &profile, &coverage),
@@ -212,6 +218,17 @@ fn measurements(settings: &ProfileConfig, corpus: &Corpus, profile: &Profile, co
         "denseLayers": profile.dense_layers,
         "coverage": coverage.layers.iter().map(layer).collect::<Vec<_>>(),
     })
+}
+
+/// The older name says neither whether norms are added up or averaged, and the two rank experts differently.
+fn refuse_magnitude(metric: Option<ProfileMetric>) -> Result<(), Vec<Problem>> {
+    if metric != Some(ProfileMetric::ActivationMagnitude) {
+        return Ok(());
+    }
+    let message = "`activation_magnitude` does not say whether an expert's output norms are added up or averaged";
+    let hint = "leave `metric` out: every metric is gathered, the sum of norms as `expert_activation_norm` (strategy \
+                `expert-activation-norm`), the weighted mean as `reap`";
+    Err(vec![Problem::new("ambiguous-metric", "metric", message).hint(hint)])
 }
 
 /// Size of a corpus the request names.

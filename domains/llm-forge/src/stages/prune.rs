@@ -1,5 +1,7 @@
 //! `expert-prune`: keep the experts that matter, drop the rest, in one streaming pass.
 
+mod budget;
+
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -11,6 +13,8 @@ use aw_domain::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use budget::Budget;
 
 use super::facts::Facts;
 use super::{IMPORTANCE, MODEL, config, failed, path, planned_config};
@@ -37,6 +41,13 @@ pub(crate) struct PruneConfig {
     /// Older name of `keepExpertsPerLayer`.
     #[schemars(range(min = 1))]
     keep_experts: Option<usize>,
+    /// Share of each layer's experts that stays, above 0 and below 1: rounded to the nearest whole number, halves up, and never
+    /// below what routing needs.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    keep_ratio: Option<f64>,
+    /// Experts of each layer that has some, from the first. They must be equal: a checkpoint's config has one number for all.
+    #[schemars(length(min = 1), inner(range(min = 1)))]
+    keep_per_layer: Option<Vec<usize>>,
     /// Experts each layer has; refused when the model disagrees.
     original_experts_per_layer: Option<usize>,
     /// Where the family keeps its experts; refused when the model disagrees.
@@ -90,17 +101,6 @@ impl From<StrategyName> for Strategy {
 const IMPORTANCE_FILE: &str = "importanceJson";
 
 impl PruneConfig {
-    fn keep(&self) -> Result<usize, Problem> {
-        match (self.keep_experts_per_layer, self.keep_experts) {
-            (Some(keep), None) | (None, Some(keep)) => Ok(keep),
-            (Some(keep), Some(older)) if keep == older => Ok(keep),
-            (Some(_), Some(_)) => Err(Problem::new("keep", "keepExperts", "`keepExperts` and `keepExpertsPerLayer` disagree")
-                .hint("remove `keepExperts`, its older name")),
-            (None, None) => Err(Problem::new("missing-field", "", "the stage does not say how many experts to keep")
-                .hint("add `keepExpertsPerLayer`")),
-        }
-    }
-
     fn ranking(&self) -> Ranking {
         Ranking { strategy: self.strategy.into(), corpus: self.calibration_corpus.clone(), seed: self.seed }
     }
@@ -108,7 +108,7 @@ impl PruneConfig {
     /// What can be refused without the model.
     fn check(&self) -> Vec<Problem> {
         let mut problems = self.ranking().check(self.importance_json.is_some());
-        problems.extend(self.keep().err());
+        problems.extend(Budget::of(self).err());
         if self.per_layer_normalized == Some(false) {
             let message = "experts are ranked within their layer; one list over all layers is refused";
             problems.push(Problem::new("per-layer", "perLayerNormalized", message).hint("remove it, or set it to `true`"));
@@ -128,8 +128,13 @@ impl PruneConfig {
             let message = format!("the stage says {stated} experts per layer, the model has {}", facts.experts);
             problems.push(Problem::new("experts", "originalExpertsPerLayer", message));
         }
-        let keep = self.keep().unwrap_or(facts.top_k);
-        let field = if self.keep_experts_per_layer.is_some() { "keepExpertsPerLayer" } else { "keepExperts" };
+        let budget = match Budget::of(self) {
+            Ok(budget) => budget,
+            Err(problem) => return vec![problem],
+        };
+        problems.extend(budget.check_layers(facts.sparse_layers));
+        let keep = budget.keep(facts.experts, facts.top_k, facts.groups);
+        let field = budget.field();
         if keep < facts.top_k {
             let message = format!("cannot keep {keep} experts per layer: every token is routed to {}", facts.top_k);
             problems.push(Problem::new("keep-below-top-k", field, message).hint(format!(
@@ -200,7 +205,7 @@ impl Stage for ExpertPrune {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let keep = prune.keep().map_err(|problem| vec![problem])?;
+        let keep = Budget::of(&prune).map_err(|problem| vec![problem])?.keep(facts.experts, facts.top_k, facts.groups);
         let bytes_in = facts.weight_bytes();
         facts.expert_bytes = facts.expert_bytes / facts.experts as u64 * keep as u64;
         facts.experts = keep;
@@ -222,7 +227,8 @@ impl Stage for ExpertPrune {
         let prune: PruneConfig = planned_config(stage)?;
         let (started_at, clock) = (context.now(), std::time::Instant::now());
         let model = Model::open(&inputs.folders[MODEL], None).map_err(failed("model"))?;
-        let keep = prune.keep().map_err(|problem| Failure::new("keep", problem.message))?;
+        let budget = Budget::of(&prune).map_err(|problem| Failure::new("keep", problem.message))?;
+        let keep = budget.keep(model.experts.experts, model.experts.top_k, model.experts.groups);
         let (selection, importance) = select(&prune, &model, keep, inputs)?;
         let plan = plan_prune(&model, &selection, prune.shard_bytes.unwrap_or(DEFAULT_SHARD_BYTES)).map_err(failed("prune"))?;
         let written = write(&model, &plan, context)?;

@@ -64,6 +64,10 @@ pub struct ExpertPrune {
     /// Experts each layer keeps.
     #[schemars(range(min = 1))]
     pub keep_experts_per_layer: Option<u64>,
+    /// Share of each layer's experts that stays.
+    pub keep_ratio: Option<f64>,
+    /// Experts each layer keeps, layer by layer.
+    pub keep_per_layer: Option<Vec<u64>>,
     /// Experts each layer had.
     pub original_experts_per_layer: Option<u64>,
     /// How experts are ranked; an open list.

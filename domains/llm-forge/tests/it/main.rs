@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod checkpoint;
+mod comparison;
 mod decode;
 mod families;
 mod forward;

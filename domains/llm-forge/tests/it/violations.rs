@@ -225,6 +225,26 @@ const STAGES: &[Rules] = &[
         ],
     ),
     (
+        "criterion-comparison",
+        r#"{"criteria": [{"name": "a", "strategy": "random", "seeds": [1]}], "budgets": [{"keepRatio": 0.5}], "evaluationCorpora": ["c"]}"#,
+        &[
+            ("criteria", LEFT_OUT, "missing-field"),
+            ("criteria", "[]", "out-of-range"),
+            ("criteria.0.strategy", "\"best\"", "unknown-value"),
+            ("criteria.0.name", "\"../a\"", "pattern-mismatch"),
+            ("criteria.0.seeds", "[-1]", "out-of-range"),
+            ("budgets", LEFT_OUT, "missing-field"),
+            ("budgets.0.keepRatio", "1.5", "out-of-range"),
+            ("budgets.0.keepExpertsPerLayer", "0", "out-of-range"),
+            ("budgets.0.allocation", "\"fair\"", "unknown-value"),
+            ("evaluationCorpora", LEFT_OUT, "missing-field"),
+            ("maxLength", "1", "out-of-range"),
+            ("maxExamples", "0", "out-of-range"),
+            ("resamples", "99", "out-of-range"),
+            ("seed", "\"x\"", "wrong-type"),
+        ],
+    ),
+    (
         "package",
         r#"{"format": "safetensors"}"#,
         &[

@@ -68,7 +68,7 @@ fn every_stage_type_of_the_format_is_there_in_its_phase() {
                 "train",
             ],
         ),
-        (Phase::Delivery, vec!["deliver", "deploy", "eval", "package", "publish", "quant"]),
+        (Phase::Delivery, vec!["criterion-comparison", "deliver", "deploy", "eval", "package", "publish", "quant"]),
     ]);
     let registry = registry();
     let mut found: BTreeMap<Phase, Vec<&str>> = BTreeMap::new();
@@ -83,7 +83,7 @@ fn every_stage_type_of_the_format_is_there_in_its_phase() {
         .filter(|stage| matches!(stage.executor, Executor::Here(_)))
         .map(|stage| stage.name)
         .collect();
-    assert_eq!(here, BTreeSet::from(["eval", "expert-activation-profile", "expert-prune", "package"]));
+    assert_eq!(here, BTreeSet::from(["criterion-comparison", "eval", "expert-activation-profile", "expert-prune", "package"]));
 }
 
 /// What runs is also a document: a schema for documents that refused it would refuse our own artifacts.
@@ -107,6 +107,15 @@ fn documents_may_hold_whatever_runs() {
             "eval",
             json!({"benchmarks": [{"name": "perplexity", "subset": "code"}], "compareToBase": false, "maxLength": 2, "maxExamples": 3,
                 "controls": [{"name": "router L2", "strategy": "router-gate-l2"}]}),
+        ),
+        ("expert-prune", json!({"strategy": "expert-activation-norm", "keepRatio": 0.5, "calibrationCorpus": "code"})),
+        ("expert-prune", json!({"strategy": "router-gate-l2", "keepPerLayer": [8, 8]})),
+        ("expert-activation-profile", json!({"calibrationCorpus": "code", "metric": "activation_count"})),
+        (
+            "criterion-comparison",
+            json!({"criteria": [{"name": "count", "strategy": "reap", "calibrationCorpus": "code"}, {"name": "chance", "strategy": "random", "seeds": [1]}],
+                "budgets": [{"keepRatio": 0.5, "allocation": "adaptive"}, {"keepExpertsPerLayer": 8}], "evaluationCorpora": ["code"],
+                "maxLength": 2, "maxExamples": 1, "resamples": 100, "seed": 1}),
         ),
         ("package", json!({"format": "safetensors", "includeTokenizer": false})),
     ];
@@ -158,6 +167,7 @@ const DEFAULTS: &str = r#"{
   "compensation-lora.learningRate": "1e-4", "compensation-lora.mergedAtSave": true,
   "expert-activation-profile.metric": "activation_count", "expert-activation-profile.maxLength": 2048,
   "expert-prune.profileSteps": 100, "expert-prune.expertTensorLayout": "auto",
+  "criterion-comparison.maxLength": 2048, "criterion-comparison.resamples": 10000, "criterion-comparison.seed": 0,
   "quant.deviceTargets": [],
   "eval.compareToBase": true,
   "package.optimization": "balanced", "package.validateOn": [], "package.includeTokenizer": true,
