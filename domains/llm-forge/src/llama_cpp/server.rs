@@ -300,6 +300,9 @@ impl Server<'_> {
 
     /// Sends a request and waits for its answer, looking now and then whether it is still wanted: ending the process ends the request.
     fn call(&self, path: &'static str, body: Option<&Value>) -> Result<Value, LlamaCppError> {
+        if (self.cancelled)() {
+            return Err(LlamaCppError::Cancelled);
+        }
         let (sender, receiver) = mpsc::sync_channel(1);
         std::thread::scope(|scope| {
             scope.spawn(move || {

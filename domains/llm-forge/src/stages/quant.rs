@@ -174,7 +174,8 @@ impl Stage for Quant {
         Ok(Output {
             replaces: vec![GGUF.into()],
             writes,
-            measurements: json!({"tool": crate::TOOL, "tiers": made}),
+            // Without a `tokenizer.json` there is nothing to hold llama.cpp's tokens against.
+            measurements: json!({"tool": crate::TOOL, "tiers": made, "tokensCompared": tokenizer.is_some()}),
             observations: json!({"seconds": clock.elapsed().as_secs_f64(), "llamaCpp": version}),
             ..Output::default()
         })

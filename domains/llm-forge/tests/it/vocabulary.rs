@@ -83,7 +83,8 @@ fn every_stage_type_of_the_format_is_there_in_its_phase() {
         .filter(|stage| matches!(stage.executor, Executor::Here(_)))
         .map(|stage| stage.name)
         .collect();
-    assert_eq!(here, BTreeSet::from(["criterion-comparison", "eval", "expert-activation-profile", "expert-prune", "package"]));
+    let running = ["criterion-comparison", "eval", "expert-activation-profile", "expert-prune", "package", "quant"];
+    assert_eq!(here, BTreeSet::from(running));
 }
 
 /// What runs is also a document: a schema for documents that refused it would refuse our own artifacts.
@@ -118,6 +119,13 @@ fn documents_may_hold_whatever_runs() {
                 "maxLength": 2, "maxExamples": 1, "resamples": 100, "seed": 1}),
         ),
         ("package", json!({"format": "safetensors", "includeTokenizer": false})),
+        ("package", json!({"format": "both"})),
+        ("quant", json!({"format": "gguf", "quantTypes": ["F16", "Q4_K_M"]})),
+        (
+            "quant",
+            json!({"format": "gguf", "quantTypes": ["Q8_0"], "importanceMatrix": "code", "modelName": "A-1", "preTokenizer": "smollm",
+                "deviceTargets": ["RTX 3090"]}),
+        ),
     ];
     for (name, config) in runs {
         let stage = registry.stage_types("llm-forge").unwrap().find(|stage| stage.name == name).unwrap();
