@@ -2,11 +2,14 @@
 
 use std::error::Error;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use aw_gguf::mix::FileType;
 use llm_forge::families::Model;
 use llm_forge::forward::Options;
+use llm_forge::gguf::{GgufModel, Naming};
 use llm_forge::profile::{ProfileError, measure_sequences};
 use llm_forge::progress;
 use llm_forge::prune::{DEFAULT_SHARD_BYTES, FolderOutput, Selection, Strategy, plan_prune, rewrite, router_l2};
@@ -40,6 +43,17 @@ pub enum Job {
         /// Threads.
         threads: usize,
     },
+    /// Write a model as one GGUF file.
+    Convert {
+        /// The model's folder.
+        model: PathBuf,
+        /// The file to write.
+        out: PathBuf,
+        /// The file's type, such as `Q4_K_M`.
+        kind: String,
+        /// Threads.
+        threads: usize,
+    },
 }
 
 impl Job {
@@ -51,6 +65,9 @@ impl Job {
             }
             Self::Profile { model, ids, threads } => {
                 profile(model, ids, *threads).map_err(|source| BenchError::Job { job: "profile", source })
+            }
+            Self::Convert { model, out, kind, threads } => {
+                convert(model, out, kind, *threads).map_err(|source| BenchError::Job { job: "convert", source })
             }
         }
     }
@@ -81,4 +98,17 @@ fn profile(model: &Path, ids: &Path, threads: usize) -> Result<Value, Box<dyn Er
         "tokensPerSecond": profile.tokens as f64 / seconds,
         "activationCounts": counts,
     }))
+}
+
+fn convert(folder: &Path, out: &Path, kind: &str, threads: usize) -> Result<Value, Box<dyn Error>> {
+    let started = Instant::now();
+    let file_type = FileType::from_name(kind).ok_or_else(|| format!("llama.cpp has no file type `{kind}`"))?;
+    let model = Model::open(folder, None)?;
+    let naming = Naming { name: "bench".to_owned(), pre_tokenizer: Some("gpt-2".to_owned()) };
+    let plan = GgufModel::plan(folder, &model.config, &model.checkpoint, model.family.architecture(), &naming)?;
+    let conversion = plan.conversion(file_type)?;
+    let file = conversion.write(fs::File::create_new(out)?, None, threads, &|_, _| ControlFlow::Continue(()))?;
+    file.sync_all()?;
+    let bytes_in: u64 = model.checkpoint.tensors().iter().map(|tensor| tensor.len).sum();
+    Ok(json!({"seconds": started.elapsed().as_secs_f64(), "bytesIn": bytes_in, "bytesOut": conversion.bytes()}))
 }

@@ -58,6 +58,8 @@ enum What {
     Prune,
     /// Profiling against transformers with hooks.
     Profile,
+    /// Writing GGUF tiers against llama.cpp's converter and quantiser.
+    Convert,
     /// Planning on a 500 GB index.
     Plan,
     /// Running the demonstration recipe again.
@@ -79,6 +81,7 @@ impl What {
             Self::All => return ROWS.iter().collect(),
             Self::Prune => "prune",
             Self::Profile => "profile",
+            Self::Convert => "convert",
             Self::Plan => "plan",
             Self::Rerun => "rerun",
             Self::Verify => "verify",

@@ -1,5 +1,6 @@
 //! The rows: what is compared, how it is run, and what is concluded from the runs.
 
+mod convert;
 mod plan;
 mod profile;
 mod prune;
@@ -56,7 +57,7 @@ pub struct Row {
 }
 
 /// Every row.
-pub const ROWS: [Row; 6] = [prune::ROW, profile::ROW, plan::ROW, rerun::ROW, verify::ROW, seal::ROW];
+pub const ROWS: [Row; 7] = [prune::ROW, profile::ROW, convert::ROW, plan::ROW, rerun::ROW, verify::ROW, seal::ROW];
 
 impl Bench {
     fn contest(&self, row: &Row, contenders: &[Contender<'_>], rounds: usize, keep: Keep<'_>) -> Result<(), BenchError> {
