@@ -50,7 +50,7 @@ impl Laboratory {
     }
 
     fn kept_by_count(&self, corpus: &Corpus) -> ExpertMask {
-        let settings = Settings { max_length: LENGTH_MAX, max_examples: None };
+        let settings = Settings { max_length: LENGTH_MAX, ..Settings::default() };
         let profile = measure(&self.model, corpus, &self.tokenizer, settings, self.options, &ignore).unwrap();
         let counts: BTreeMap<_, _> = profile.layers.into_iter().map(|(layer, seen)| (layer, seen.activation_count)).collect();
         self.kept(Strategy::ActivationCount, &Scores::Counts(counts))
