@@ -31,6 +31,8 @@
 mod dequantize;
 mod half;
 pub mod imatrix;
+mod isa;
+mod lanes;
 mod layout;
 pub mod mix;
 pub mod name;
@@ -39,6 +41,8 @@ mod reader;
 mod tensor_type;
 mod value;
 mod writer;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub use dequantize::dequantize_rows;
 pub use half::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};

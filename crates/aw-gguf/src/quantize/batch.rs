@@ -1,6 +1,11 @@
 //! Sixteen blocks at a time, turned so that a block is a column.
+//!
+//! Plain loops instead of closures around lanes: a closure is compiled for the plain machine first, and then calls each vector
+//! instruction as a function.
 
-use super::lanes::Lanes;
+#![expect(clippy::needless_range_loop, reason = "the index walks several arrays, and iterators would bring closures")]
+
+use crate::lanes::Lanes;
 
 /// Blocks of a batch; every lane width divides it.
 pub(super) const BLOCKS: usize = 16;
@@ -33,7 +38,11 @@ impl<const N: usize> Columns<N> {
     /// The lanes of the blocks from `first` on.
     #[inline(always)]
     pub(super) fn lanes<V: Lanes>(&self, first: usize) -> [V; N] {
-        std::array::from_fn(|i| V::load(&self.0[i][first..]))
+        let mut lanes = [V::splat(0.0); N];
+        for i in 0..N {
+            lanes[i] = V::load(&self.0[i][first..]);
+        }
+        lanes
     }
 
     #[inline(always)]
@@ -108,13 +117,21 @@ impl Stored {
 /// `mean`: for each block the (scaled) mean square of what it belongs to.
 #[inline(always)]
 pub(super) fn weigh<V: Lanes, const N: usize>(x: &[V; N], importance: &[V; N], mean: V) -> [V; N] {
-    std::array::from_fn(|i| importance[i].mul(mean.add(x[i].mul(x[i])).sqrt()))
+    let mut weights = *importance;
+    for i in 0..N {
+        weights[i] = importance[i].mul(mean.add(x[i].mul(x[i])).sqrt());
+    }
+    weights
 }
 
 /// The sum in order.
 #[inline(always)]
 pub(super) fn sum<V: Lanes, const N: usize>(values: &[V; N]) -> V {
-    values.iter().fold(V::splat(0.0), |sum, value| sum.add(*value))
+    let mut sum = V::splat(0.0);
+    for value in values {
+        sum = sum.add(*value);
+    }
+    sum
 }
 
 /// The sum of squares in order.

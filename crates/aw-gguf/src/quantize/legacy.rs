@@ -1,9 +1,9 @@
 //! `Q4_0`, `Q5_0` and `Q5_1`: blocks of 32 on their own, for rows that are no multiple of 256.
 
 use super::batch::{BLOCKS, Columns, PerBlock, sum_of_squares, weigh};
-use super::lanes::Lanes;
 use super::scales::finite_half;
 use super::search::{Steps, scale, scale_and_min};
+use crate::lanes::Lanes;
 
 /// Elements of a block.
 const N: usize = 32;

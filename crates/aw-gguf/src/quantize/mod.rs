@@ -3,20 +3,16 @@
 use crate::TensorType;
 
 mod batch;
-mod isa;
-mod lanes;
 mod legacy;
 mod q8_0;
 mod scales;
 mod search;
 mod signed;
 mod with_min;
-#[cfg(target_arch = "x86_64")]
-mod x86;
 
 use crate::half::{f32_to_bf16, f32_to_f16};
-use isa::Isa;
-use lanes::Lanes;
+use crate::isa::{Isa, Work};
+use crate::lanes::Lanes;
 pub(crate) use with_min::six_bits;
 
 /// Why rows were not quantised.
@@ -65,8 +61,8 @@ pub enum QuantizeError {
         /// The value.
         value: f32,
     },
-    /// The values are so large that the scale of a block is infinite in half precision.
-    #[error("row {row}, columns {column} to {}: the values are too large for {tensor_type}, whose scales end at 65504", column + tensor_type.block_elements() - 1)]
+    /// The values are so large that they, or the scale of their block, become infinite.
+    #[error("row {row}, columns {column} to {}: the values are too large for {tensor_type}", column + tensor_type.block_elements() - 1)]
     TooLarge {
         /// The row, counted from 0.
         row: usize,
@@ -137,18 +133,33 @@ fn quantize_rows_on(
         check_importance(weights, row)?;
     }
     for (index, (values, out)) in values.chunks_exact(row).zip(out.chunks_exact_mut(row_bytes)).enumerate() {
-        if !all_finite(values) {
-            let column = values.iter().position(|value| !value.is_finite()).unwrap_or_default();
-            return Err(QuantizeError::NotFinite { row: index, column, value: values[column] });
-        }
-        let too_large =
-            |block: usize| QuantizeError::TooLarge { row: index, column: block * tensor_type.block_elements(), tensor_type };
-        isa.run(Row { tensor_type, values, importance, out }).map_err(too_large)?;
+        let converted = isa.run(Row { tensor_type, values, importance, out });
+        converted.map_err(|fault| fault.at(index, tensor_type, values))?;
     }
     Ok(())
 }
 
+/// Why a row was not converted.
+enum Fault {
+    NotFinite,
+    /// The index of a block whose values are too large.
+    TooLarge(usize),
+}
+
+impl Fault {
+    fn at(self, row: usize, tensor_type: TensorType, values: &[f32]) -> QuantizeError {
+        match self {
+            Self::NotFinite => {
+                let column = values.iter().position(|value| !value.is_finite()).unwrap_or_default();
+                QuantizeError::NotFinite { row, column, value: values[column] }
+            }
+            Self::TooLarge(block) => QuantizeError::TooLarge { row, column: block * tensor_type.block_elements(), tensor_type },
+        }
+    }
+}
+
 /// Without an early end, so that it becomes vector code.
+#[inline(always)]
 fn all_finite(values: &[f32]) -> bool {
     values.iter().fold(0, |largest, value| largest.max(value.to_bits() & 0x7fff_ffff)) < 0x7f80_0000
 }
@@ -161,33 +172,53 @@ struct Row<'a> {
     out: &'a mut [u8],
 }
 
-impl Row<'_> {
-    /// Converts the row; `Err` is the index of a block whose values are too large.
+impl Work for Row<'_> {
+    type Output = Result<(), Fault>;
+
     #[inline(always)]
-    fn run<V: Lanes>(self) -> Result<(), usize> {
+    fn run<V: Lanes>(self) -> Result<(), Fault> {
         let Self { tensor_type, values, importance, out } = self;
-        match tensor_type {
-            TensorType::F32 => out.as_chunks_mut().0.iter_mut().zip(values).for_each(|(to, from)| *to = from.to_le_bytes()),
-            TensorType::F16 => narrow(values, out, f32_to_f16),
-            TensorType::BF16 => narrow(values, out, f32_to_bf16),
-            TensorType::Q8_0 => return q8_0::quantize(values, out),
-            TensorType::Q6K => return signed::q6_k::<V>(values, importance, out),
-            TensorType::Q5K => return with_min::q5_k::<V>(values, importance, out),
-            TensorType::Q4K => return with_min::q4_k::<V>(values, importance, out),
-            TensorType::Q3K => return signed::q3_k::<V>(values, importance, out),
-            TensorType::Q2K => return with_min::q2_k::<V>(values, importance, out),
-            TensorType::Q4_0 => return legacy::q4_0::<V>(values, importance, out),
-            TensorType::Q5_0 => return legacy::q5_0::<V>(values, importance, out),
-            TensorType::Q5_1 => return legacy::q5_1::<V>(values, importance, out),
-            _ => unreachable!("refused by `checked`, which knows the types above"),
+        if !all_finite(values) {
+            return Err(Fault::NotFinite);
         }
-        Ok(())
+        let converted = match tensor_type {
+            TensorType::F32 => narrow_single(values, out),
+            TensorType::F16 => narrow(values, out, f32_to_f16, 0x7c00),
+            TensorType::BF16 => narrow(values, out, f32_to_bf16, 0x7f80),
+            TensorType::Q8_0 => q8_0::quantize::<V>(values, out),
+            TensorType::Q6K => signed::q6_k::<V>(values, importance, out),
+            TensorType::Q5K => with_min::q5_k::<V>(values, importance, out),
+            TensorType::Q4K => with_min::q4_k::<V>(values, importance, out),
+            TensorType::Q3K => signed::q3_k::<V>(values, importance, out),
+            TensorType::Q2K => with_min::q2_k::<V>(values, importance, out),
+            TensorType::Q4_0 => legacy::q4_0::<V>(values, importance, out),
+            TensorType::Q5_0 => legacy::q5_0::<V>(values, importance, out),
+            TensorType::Q5_1 => legacy::q5_1::<V>(values, importance, out),
+            _ => unreachable!("refused by `checked`, which knows the types above"),
+        };
+        converted.map_err(Fault::TooLarge)
     }
 }
 
 #[inline(always)]
-fn narrow(values: &[f32], out: &mut [u8], to_bits: impl Fn(f32) -> u16) {
-    out.as_chunks_mut().0.iter_mut().zip(values).for_each(|(to, from)| *to = to_bits(*from).to_le_bytes());
+fn narrow_single(values: &[f32], out: &mut [u8]) -> Result<(), usize> {
+    out.as_chunks_mut().0.iter_mut().zip(values).for_each(|(to, from)| *to = from.to_le_bytes());
+    Ok(())
+}
+
+/// `exponent`: the bits that are all set in what is not finite. `Err` is the column of a value that is too large.
+#[inline(always)]
+fn narrow(values: &[f32], out: &mut [u8], to_bits: impl Fn(f32) -> u16, exponent: u16) -> Result<(), usize> {
+    let mut largest = 0;
+    for (to, from) in out.as_chunks_mut().0.iter_mut().zip(values) {
+        let bits = to_bits(*from);
+        largest = largest.max(bits & exponent);
+        *to = bits.to_le_bytes();
+    }
+    if largest < exponent {
+        return Ok(());
+    }
+    Err(values.iter().position(|value| to_bits(*value) & exponent == exponent).unwrap_or_default())
 }
 
 /// Checks the lengths and returns the bytes of a row.
@@ -271,7 +302,9 @@ mod tests {
         assert_eq!(error.to_string(), "row 1, column 3: expected a finite number, got NaN");
         values[515] = f32::MAX;
         let error = quantize_rows(TensorType::Q4K, &values, 512, None, &mut out).unwrap_err();
-        assert_eq!(error.to_string(), "row 1, columns 0 to 255: the values are too large for Q4_K, whose scales end at 65504");
+        assert_eq!(error.to_string(), "row 1, columns 0 to 255: the values are too large for Q4_K");
+        let error = quantize_rows(TensorType::F16, &values, 512, None, &mut [0; 2048]).unwrap_err();
+        assert_eq!(error.to_string(), "row 1, columns 3 to 3: the values are too large for F16");
         let error = quantize_rows(TensorType::Q4K, &values, 100, None, &mut out).unwrap_err();
         assert_eq!(error.to_string(), "rows of 100 elements are no multiple of the 256 that a block of Q4_K has");
         let error = quantize_rows(TensorType::Q4K, &values[..512], 512, Some(&[-1.0; 512]), &mut out[..288]).unwrap_err();

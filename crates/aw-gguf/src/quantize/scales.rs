@@ -1,8 +1,8 @@
 //! The scales of a super-block: numbers that are themselves quantised.
 
-use super::lanes::nearest_int;
 use super::search::ZERO;
 use crate::half::f32_to_f16;
+use crate::lanes::nearest_int;
 
 /// The bits of the nearest half, or `None` where it is not finite.
 #[inline(always)]

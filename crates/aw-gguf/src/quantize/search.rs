@@ -3,7 +3,7 @@
 //! Each follows the function of `ggml-quants.c` that its comment names, operation by operation. One difference: where a number
 //! grows past what ggml's rounding can take (its own assertion), the level is the nearest allowed one instead of an arbitrary one.
 
-use super::lanes::Lanes;
+use crate::lanes::Lanes;
 
 /// Blocks whose largest magnitude is below this count as zero.
 pub(super) const ZERO: f32 = 1e-15;

@@ -1,11 +1,11 @@
 //! `Q3_K` and `Q6_K`: super-blocks of 256 whose sixteen blocks have a signed scale and no minimum.
 
 use super::batch::{BLOCKS, Columns, PerBlock, Stored, requantize, sum, sum_of_squares, weigh};
-use super::lanes::{Lanes, Plain, nearest_int};
 use super::scales::finite_half;
 use super::search::{ZERO, scale, scale_by_descent};
 use super::with_min::put_two_bits;
 use crate::half::f16_to_f32;
+use crate::lanes::{Lanes, Plain, nearest_int};
 
 /// Elements of a super-block.
 const SUPER: usize = 256;
@@ -29,10 +29,15 @@ fn q6_k_block<V: Lanes>(x: &[f32; SUPER], importance: Option<&[f32]>, block: &mu
     let (mut scales, mut levels) = (PerBlock::ZERO, Columns::<N>::ZERO);
     for first in (0..BLOCKS).step_by(V::LANES) {
         let x = columns.lanes::<V>(first);
-        let weights = match &importance {
-            Some(weights) => weights.lanes(first),
-            None => x.map(|value| value.mul(value)),
-        };
+        let mut weights = x;
+        match &importance {
+            Some(importance) => weights = importance.lanes(first),
+            None => {
+                for weight in &mut weights {
+                    *weight = weight.mul(*weight);
+                }
+            }
+        }
         let mut found = x;
         scales.put(first, scale(&x, &weights, 32.0, &mut found));
         levels.put(first, &found);

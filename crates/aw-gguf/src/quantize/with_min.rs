@@ -1,10 +1,10 @@
 //! `Q2_K`, `Q4_K` and `Q5_K`: super-blocks of 256 whose blocks have a scale and a minimum.
 
 use super::batch::{BLOCKS, Columns, PerBlock, Stored, requantize, sum, sum_of_squares, weigh};
-use super::lanes::{Lanes, nearest_int};
 use super::scales::{finite_half, positive};
 use super::search::{Steps, scale_and_min};
 use crate::half::f16_to_f32;
+use crate::lanes::{Lanes, nearest_int};
 
 /// Elements of a super-block.
 const SUPER: usize = 256;
@@ -216,9 +216,16 @@ pub(crate) fn six_bits(from: &[u8], index: usize) -> (u8, u8) {
 
 #[inline(always)]
 fn root_mean_square_plus_magnitude<V: Lanes>(x: &[V; 32]) -> [V; 32] {
-    let squares = x.iter().fold(V::splat(0.0), |sum, value| sum.add(value.mul(*value)));
+    let mut squares = V::splat(0.0);
+    for value in x {
+        squares = squares.add(value.mul(*value));
+    }
     let root = squares.div(V::splat(32.0)).sqrt();
-    std::array::from_fn(|i| root.add(x[i].abs()))
+    let mut weights = *x;
+    for weight in &mut weights {
+        *weight = root.add(weight.abs());
+    }
+    weights
 }
 
 impl Form<32, 144> for Q4K {
@@ -298,7 +305,11 @@ impl Form<16, 84> for Q2K {
 
     #[inline(always)]
     fn weights<V: Lanes>(x: &[V; 16]) -> [V; 16] {
-        std::array::from_fn(|i| x[i].abs())
+        let mut weights = *x;
+        for weight in &mut weights {
+            *weight = weight.abs();
+        }
+        weights
     }
     #[inline(always)]
     fn put_scales(block: &mut [u8; 84], scales: &[u8], mins: &[u8]) {

@@ -11,15 +11,15 @@ use std::arch::x86_64::{
     _mm512_storeu_ps, _mm512_sub_epi32, _mm512_sub_ps,
 };
 
-use super::lanes::Lanes;
+use crate::lanes::Lanes;
 
 /// Eight lanes. Values exist only inside functions that enable `avx2`, which the dispatch calls after detection.
 #[derive(Clone, Copy)]
-pub(super) struct Avx2(__m256);
+pub(crate) struct Avx2(__m256);
 
 /// Sixteen lanes. Values exist only inside functions that enable `avx512f`, which the dispatch calls after detection.
 #[derive(Clone, Copy)]
-pub(super) struct Avx512(__m512);
+pub(crate) struct Avx512(__m512);
 
 const SIGN: f32 = -0.0;
 const ROUNDER: f32 = 12_582_912.0;

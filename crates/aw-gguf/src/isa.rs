@@ -1,13 +1,12 @@
-//! Which vector unit runs the searches.
+//! Which vector unit does the work.
 
-use super::Row;
-use super::lanes::Plain;
+use crate::lanes::{Lanes, Plain};
 #[cfg(target_arch = "x86_64")]
-use super::x86::{Avx2, Avx512};
+use crate::x86::{Avx2, Avx512};
 
-/// A way to run them; all give the same bytes.
+/// A way to do it; all give the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Isa {
+pub(crate) enum Isa {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2,
@@ -15,10 +14,16 @@ pub(super) enum Isa {
     Avx512,
 }
 
+/// Work that is compiled once for each vector unit. `run` and what it calls must be inlined always.
+pub(crate) trait Work {
+    type Output;
+    fn run<V: Lanes>(self) -> Self::Output;
+}
+
 impl Isa {
     /// Those of this machine, the fastest last.
     #[cfg(test)]
-    pub(super) fn available() -> Vec<Self> {
+    pub(crate) fn available() -> Vec<Self> {
         let mut found = vec![Self::Portable];
         #[cfg(target_arch = "x86_64")]
         {
@@ -32,7 +37,7 @@ impl Isa {
         found
     }
 
-    pub(super) fn best() -> Self {
+    pub(crate) fn best() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx512f") {
@@ -45,27 +50,27 @@ impl Isa {
         Self::Portable
     }
 
-    pub(super) fn run(self, row: Row<'_>) -> Result<(), usize> {
+    pub(crate) fn run<W: Work>(self, work: W) -> W::Output {
         match self {
-            Self::Portable => row.run::<Plain<8>>(),
+            Self::Portable => work.run::<Plain<8>>(),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: made by `available` or `best`, which have found `avx2`.
-            Self::Avx2 => unsafe { avx2(row) },
+            Self::Avx2 => unsafe { avx2(work) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: made by `available` or `best`, which have found `avx512f`.
-            Self::Avx512 => unsafe { avx512(row) },
+            Self::Avx512 => unsafe { avx512(work) },
         }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn avx2(row: Row<'_>) -> Result<(), usize> {
-    row.run::<Avx2>()
+fn avx2<W: Work>(work: W) -> W::Output {
+    work.run::<Avx2>()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-fn avx512(row: Row<'_>) -> Result<(), usize> {
-    row.run::<Avx512>()
+fn avx512<W: Work>(work: W) -> W::Output {
+    work.run::<Avx512>()
 }

@@ -7,7 +7,7 @@
 const ROUNDER: f32 = 12_582_912.0;
 
 /// One number for each of `LANES` blocks.
-pub(super) trait Lanes: Copy {
+pub(crate) trait Lanes: Copy {
     /// One truth value a lane.
     type Mask: Copy;
     /// How many blocks.
@@ -54,13 +54,13 @@ pub(super) trait Lanes: Copy {
 
 /// As [`Lanes::nearest_wrapped`], as an integer.
 #[inline(always)]
-pub(super) fn nearest_int(value: f32) -> i32 {
+pub(crate) fn nearest_int(value: f32) -> i32 {
     ((value + ROUNDER).to_bits() & 0x007f_ffff) as i32 - 0x0040_0000
 }
 
 /// Plain arrays: what any machine has. One lane is a scalar.
 #[derive(Clone, Copy)]
-pub(super) struct Plain<const L: usize>([f32; L]);
+pub(crate) struct Plain<const L: usize>([f32; L]);
 
 impl<const L: usize> Plain<L> {
     #[inline(always)]
