@@ -14,19 +14,13 @@ fuzz_target!(|text: &str| {
     let Ok(node) = json::parse(text.as_bytes(), &LIMITS) else { return };
     let config = node.to_serde();
     for family in families() {
-        let experts = family.experts(&config);
-        match &experts {
-            Ok(experts) => check_experts(experts),
+        match family.experts(&config) {
+            Ok(experts) => check_experts(&experts),
             Err(error) => assert!(!error.to_string().is_empty()),
         }
         let Some(forward) = family.forward() else { continue };
         match forward.geometry(&config) {
-            Ok(geometry) => {
-                check(forward, &geometry);
-                let experts = experts.expect("what can be run can be pruned");
-                assert_eq!((geometry.layers, geometry.hidden, geometry.experts), (experts.layers, experts.hidden, experts.experts));
-                assert_eq!((geometry.top_k, &geometry.sparse), (experts.top_k, &experts.sparse));
-            }
+            Ok(geometry) => check(forward, &geometry),
             Err(error) => assert!(!error.to_string().is_empty()),
         }
     }

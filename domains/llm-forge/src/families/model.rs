@@ -8,7 +8,8 @@ use aw_alloy::text::{Limits, json};
 use serde_json::Value;
 
 use super::{
-    ExpertGeometry, FAMILIES, Family, FamilyError, Forward, Found, Geometry, ModelError, NotRunnable, Rule, check, find,
+    ConfigProblem, ExpertGeometry, FAMILIES, Family, FamilyError, Forward, Found, Geometry, ModelError, NotRunnable, Rule, check,
+    find,
 };
 use crate::checkpoint::{Checkpoint, TensorInfo};
 
@@ -73,7 +74,7 @@ impl Model {
         if let Some((problems, more)) = check::cut(problems) {
             return Err(ModelError::Tensors { folder: folder.to_owned(), problems, more });
         }
-        let geometry = geometry(families, family, folder, &config, &checkpoint);
+        let geometry = geometry((families, family), folder, &config, &experts, &checkpoint);
         Ok(Self { folder: folder.to_owned(), checkpoint, family, experts, config, config_text, geometry })
     }
 
@@ -173,12 +174,20 @@ fn model_type<'a>(config: &'a Value, path: &Path) -> Result<&'a str, ModelError>
     })
 }
 
+/// Says whether what the forward pass read is what the prune read: kept experts of the one are masked in the other.
+fn agree(geometry: &Geometry, experts: &ExpertGeometry) -> bool {
+    let (layers, sparse) = (experts.layers, &experts.sparse);
+    (geometry.layers, geometry.hidden, geometry.experts, geometry.top_k)
+        == (layers, experts.hidden, experts.experts, experts.top_k)
+        && sparse.get(..layers) == Some(geometry.sparse.as_slice())
+}
+
 /// Reads the geometry of the forward pass and holds every tensor against it.
 fn geometry(
-    families: &[&'static dyn Family],
-    family: &'static dyn Family,
+    (families, family): (&[&'static dyn Family], &'static dyn Family),
     folder: &Path,
     config: &Value,
+    experts: &ExpertGeometry,
     checkpoint: &Checkpoint,
 ) -> Result<Geometry, NotRunnable> {
     let Some(forward) = family.forward() else {
@@ -187,6 +196,14 @@ fn geometry(
     };
     let refused = |source: FamilyError| NotRunnable::Config { path: folder.join("config.json"), source };
     let geometry = forward.geometry(config).map_err(refused)?;
+    if !agree(&geometry, experts) {
+        let problem = ConfigProblem::Unsupported {
+            field: "text_config".to_owned(),
+            got: "other layers or experts than at the top level".to_owned(),
+            supported: "one description of the decoder".to_owned(),
+        };
+        return Err(refused(FamilyError::Config { architecture: family.architecture(), problems: vec![problem] }));
+    }
     match check::cut(check::all(checkpoint, forward, &geometry)) {
         None => Ok(geometry),
         Some((problems, more)) => Err(NotRunnable::Tensors { folder: folder.to_owned(), problems, more }),

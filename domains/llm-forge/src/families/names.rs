@@ -1,4 +1,4 @@
-//! On-disk tensor names: the decoder naming all three families share, with the names each gives its expert block.
+//! On-disk tensor names: the decoder naming several families share, with the names each gives its expert block.
 
 use super::{AttentionPart, ExpertPart, FusedPart, Role};
 

@@ -310,6 +310,22 @@ fn tensors_that_only_the_forward_pass_needs_are_checked_for_it() {
     );
 }
 
+/// A config that describes two decoders is pruned by its `text_config`, and not run as if it were the other.
+#[test]
+fn a_config_of_two_decoders_is_not_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config("olmoe", 2, 4, 2);
+    write_model(folder.path(), &config, 1);
+    let mut text = config.clone();
+    text["num_experts_per_tok"] = 3.into();
+    config["text_config"] = text;
+    fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    let model = Model::open(folder.path(), None).unwrap();
+    assert_eq!(model.experts.top_k, 3);
+    let fault = model.runnable().unwrap_err().to_string();
+    assert!(fault.contains("`text_config`: `other layers or experts than at the top level` is not supported"), "{fault}");
+}
+
 /// A config can declare a hundred million tensors; the report stays short and comes at once.
 #[test]
 fn a_config_that_declares_too_much_is_refused_at_once() {
