@@ -157,16 +157,15 @@ fn router_norms_come_from_the_router_of_every_family() {
     }
 }
 
-/// The bytes this writer makes of the table's checkpoints. They may change only with a new version of the writer.
+/// The bytes this writer makes of the table's checkpoints, when experts 0, 3, 5 and 6 are kept. They may change only with a new version
+/// of the writer. The digests were computed by a separate program from the specification.
 #[test]
 fn output_bytes_of_every_family_are_those_of_this_version() {
     let mut digests = BTreeMap::new();
     for family in table::families() {
         let folder = write(&family.config, &family.sources(""), 1);
         let model = open(folder.path());
-        let group = [0, 3];
-        let list: Vec<usize> = group.iter().chain(&[5, 6]).copied().collect();
-        let kept = model.experts.sparse_layers().map(|layer| (layer, list.clone())).collect();
+        let kept = model.experts.sparse_layers().map(|layer| (layer, vec![0, 3, 5, 6])).collect();
         let selection = Selection::from_kept(&model.experts, &kept).unwrap();
         let (output, plan) = prune(&model, &selection, 300);
         let line = |name: &str| format!("{}  {name}\n", Digest::of(&fs::read(output.path().join(name)).unwrap()).hex());
