@@ -87,7 +87,7 @@ impl Domain for LlmForge {
                 "Measures the model next to the unmodified base and to controls.",
                 Phase::Delivery,
                 (schema_of::<EvalConfig>(), schema_of::<published::Eval>()),
-                Arc::new(Eval),
+                Arc::new(Eval { tools: Arc::clone(&self.tools) }),
             ),
             StageType::new(
                 comparison::TYPE,

@@ -32,8 +32,10 @@ pub(crate) fn learned(chain: &Chain, tree: &Tree) -> Map<String, Value> {
 fn results(chain: &Chain) -> Value {
     let benchmarks: Vec<Value> = evaluations(&chain.links).iter().flat_map(|cycles| benchmarks(cycles)).collect();
     let mut results = Map::new();
-    if let Some((base, forged)) =
-        benchmarks.first().and_then(|first| Some((first["metrics"]["base"].as_f64()?, first["metrics"]["forged"].as_f64()?)))
+    if let Some((base, forged)) = benchmarks
+        .iter()
+        .find(|it| it["name"] == "perplexity")
+        .and_then(|first| Some((first["metrics"]["base"].as_f64()?, first["metrics"]["forged"].as_f64()?)))
     {
         results.insert("baselinePerplexity".into(), json!(round(base, 4)));
         results.insert("finalPerplexity".into(), json!(round(forged, 4)));
@@ -64,6 +66,10 @@ fn series(cycles: &[&Link]) -> Vec<Series> {
         Decimal::from_f64(link.measurements["benchmarks"][index]["values"][variant].as_f64()?)
     };
     let series = |(index, it): (usize, &Value)| {
+        // The gate holds what goes up when a model gets worse.
+        if it["higherIsBetter"].as_bool() == Some(true) {
+            return None;
+        }
         let base = of(cycles.first()?, index, "base")?;
         let forged: Option<Vec<Decimal>> = cycles.iter().map(|link| of(link, index, "forged")).collect();
         let stated = &last.configuration["benchmarks"][index]["regression"];
@@ -89,10 +95,14 @@ fn benchmarks(cycles: &[&Link]) -> Vec<Value> {
                 metrics.insert(variant.into(), json!(round(value, 4)));
             }
         }
-        let mut result = json!({"name": it["name"], "subset": it["subset"], "metric": "perplexity", "higherIsBetter": false, "metrics": metrics});
+        let higher = it["higherIsBetter"].as_bool().unwrap_or(false);
+        let metric = it["metric"].as_str().unwrap_or("perplexity");
+        let mut result =
+            json!({"name": it["name"], "subset": it["subset"], "metric": metric, "higherIsBetter": higher, "metrics": metrics});
         result["predictedTokens"] = it["predictedTokens"].clone();
+        compared(it, &mut result);
         for (variant, path, hash) in [("forged", "samplesPath", "resultHash"), ("base", "baseSamplesPath", "baseResultHash")] {
-            if let Some(sample) = it["samples"].get(variant) {
+            if let Some(sample) = it["samples"].get(variant).filter(|sample| sample.is_object()) {
                 result[path] = sample["path"].clone();
                 result[hash] = sample["sha256"].clone();
             }
@@ -110,9 +120,36 @@ fn benchmarks(cycles: &[&Link]) -> Vec<Value> {
             let value = |link: &&Link| link.measurements["benchmarks"][index]["values"]["forged"].as_f64();
             result["cycles"] = cycles.iter().filter_map(value).map(|value| json!(round(value, 4))).collect();
         }
+        if let Some(members) = result.as_object_mut() {
+            members.retain(|_, value| !value.is_null());
+        }
         result
     };
     measured.map(benchmark).collect()
+}
+
+/// The forged model beside the base: both values, the difference with its interval and unit, how many examples it comes from, and for
+/// scores the points and counts.
+fn compared(it: &Value, result: &mut Value) {
+    for variant in ["base", "forged"] {
+        result[variant] = it["values"][variant].as_f64().map_or(Value::Null, |value| json!(round(value, 4)));
+    }
+    if it["higherIsBetter"].as_bool() == Some(true) {
+        result["score"] = it["values"]["forged"].clone();
+        result["baseScore"] = it["values"]["base"].clone();
+        for (member, at) in [("passed", "passed"), ("total", "total")] {
+            result[member] = it["counts"]["forged"][at].clone();
+        }
+    }
+    let difference = &it["differences"]["forged"];
+    if let Some(estimate) = difference["estimate"].as_f64() {
+        let end = |index: usize| difference["ci95"][index].as_f64().map(|end| round(end, 6));
+        result["delta"] = json!(round(estimate, 6));
+        result["deltaUnit"] = it["differencesIn"].clone();
+        result["ci95"] = json!([end(0), end(1)]);
+    }
+    result["n"] = it["examples"].clone();
+    result["tier"] = it["tier"].clone();
 }
 
 fn integrity(chain: &Chain, tree: &Tree) -> Value {

@@ -51,6 +51,12 @@ pub enum TokenizerError {
         /// The tokenizer's reason.
         source: tokenizers::Error,
     },
+    /// The tokenizer could not turn tokens into a text.
+    #[error("cannot turn tokens into text: {source}")]
+    Decode {
+        /// The tokenizer's reason.
+        source: tokenizers::Error,
+    },
     /// A token is not in the model's vocabulary.
     #[error("the tokenizer does not match the model: it gave token {token}, expected ids below {vocab}")]
     Mismatch {
@@ -118,6 +124,14 @@ impl Tokenizer {
             Some(token) => Err(TokenizerError::Mismatch { token: *token, vocab: self.vocab }),
             None => Ok(ids.to_vec()),
         }
+    }
+
+    /// Turns tokens into text, special tokens left out.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn decode(&self, tokens: &[u32]) -> Result<String, TokenizerError> {
+        self.inner.decode(tokens, true).map_err(|source| TokenizerError::Decode { source })
     }
 }
 

@@ -4,6 +4,7 @@
 mod checkpoint;
 mod comparison;
 mod decode;
+mod evaluation;
 mod families;
 mod forward;
 mod gguf;
