@@ -90,7 +90,7 @@ CASES = {
     "glm4_moe-f32": (
         "glm4_moe", dict(GLM4, attention_bias=True, n_group=2, topk_group=1, routed_scaling_factor=1.5, first_k_dense_replace=0), dict(SHORT, seed=71),
     ),
-    "glm4_moe-bf16": ("glm4_moe", dict(GLM4, num_hidden_layers=3, use_qk_norm=True, num_experts_per_tok=3, norm_topk_prob=False), dict(SHORT, seed=72, dtype="bfloat16")),
+    "glm4_moe-bf16": ("glm4_moe", dict(GLM4, num_hidden_layers=3, use_qk_norm=True, num_experts_per_tok=3, norm_topk_prob=False), dict(SHORT, seed=73, dtype="bfloat16")),
     "deepseek_v2-f32": (
         "deepseek_v2",
         dict(LATENT, q_lora_rank=None, rope_parameters=YARN, first_k_dense_replace=1, routed_scaling_factor=1.3, num_hidden_layers=3, n_shared_experts=2, n_group=1, topk_group=1),

@@ -203,7 +203,7 @@ def correction(router):
     """The bias added to a router's scores for the selection, if it has one."""
     bias = getattr(router, "e_score_correction_bias", None)
     if bias is None and hasattr(router, "moe_statics"):
-        bias = router.moe_statics.e_score_correction_bias.squeeze()
+        bias = router.moe_statics.e_score_correction_bias.detach().squeeze()
     return bias
 
 

@@ -192,55 +192,6 @@ impl<'a> ConfigReader<'a> {
         }
     }
 
-    /// Reads the base of the rotary embedding; every rope type but the default is refused.
-    ///
-    /// # Source
-    /// The reference takes the first of `rope_scaling` and `rope_parameters`, then the top-level `rope_theta`, then the
-    /// family's default; here two that disagree are refused.
-    pub fn rope_theta(&mut self, default: f64) -> f64 {
-        let top = self.positive("rope_theta");
-        let inner = ["rope_scaling", "rope_parameters"].map(|field| self.rope_object(field));
-        if let Some(value) = self.get("partial_rotary_factor") {
-            self.whole_rotation("partial_rotary_factor", value);
-        }
-        let [scaling, parameters] = inner;
-        let declared: Vec<f64> = [scaling, parameters, top].into_iter().flatten().collect();
-        if let Some(other) = declared.iter().find(|theta| theta.to_bits() != declared[0].to_bits()) {
-            self.refuse("rope_theta", &format!("one value, not both {} and {other}", declared[0]), &Value::from(*other));
-        }
-        declared.first().copied().unwrap_or(default)
-    }
-
-    /// Reads `rope_scaling` or `rope_parameters` and returns the `rope_theta` in it.
-    fn rope_object(&mut self, field: &'static str) -> Option<f64> {
-        let value = self.get(field)?;
-        let Some(object) = value.as_object() else {
-            self.refuse(field, "an object", value);
-            return None;
-        };
-        let mut theta = None;
-        for (name, inner) in object {
-            let place = format!("{field}.{name}");
-            match name.as_str() {
-                "rope_type" | "type" if inner.as_str() == Some("default") => {}
-                "rope_type" | "type" => self.unsupported(&place, inner, "\"default\""),
-                "rope_theta" => match inner.as_f64().filter(|theta| *theta > 0.0 && theta.is_finite()) {
-                    Some(number) => theta = Some(number),
-                    None => self.refuse(&place, "a positive number", inner),
-                },
-                "partial_rotary_factor" => self.whole_rotation(&place, inner),
-                _ => self.unsupported(&place, inner, "`rope_theta` and `rope_type` \"default\""),
-            }
-        }
-        theta
-    }
-
-    fn whole_rotation(&mut self, field: &str, value: &Value) {
-        if value.as_f64().is_none_or(|factor| factor.to_bits() != 1f64.to_bits()) {
-            self.unsupported(field, value, "1.0: the whole head is rotated");
-        }
-    }
-
     /// Refuses a relation between fields that does not hold.
     pub fn require(&mut self, holds: bool, field: &str, expected: &str, got: usize) {
         if !holds {

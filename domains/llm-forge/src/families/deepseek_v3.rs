@@ -5,12 +5,26 @@
 //! hold the experts in 8 bits with a scale per block, and next-token-prediction layers behind the decoder's, which the reference
 //! leaves aside and other runtimes use.
 
+use serde_json::Value;
+
 use super::layout::OUTSIDE;
-use super::{ConfigReader, ExpertLayout, Family, Groups, Need, Rule, sparse};
+use super::names::{Naming, PROJECTIONS};
+use super::rope::RopeForms;
+use super::{
+    ConfigReader, Correction, ExpertLayout, Family, FamilyError, Forward, Geometry, GroupedRouting, Groups, MAX_EXPERTS, Need,
+    Role, RoutingRule, Rule, Scoring, SharedExpert, sparse,
+};
 
 /// The `deepseek_v3` family: a correction of the routing scores, routing limited to groups.
 #[derive(Debug)]
 pub struct DeepseekV3;
+
+const NAMING: Naming = Naming {
+    correction: Some("gate.e_score_correction_bias"),
+    shared: Some("shared_experts"),
+    dense: Some(("mlp", PROJECTIONS)),
+    ..Naming::MLP
+};
 
 static LAYOUT: ExpertLayout = ExpertLayout {
     id: "deepseek-routed-shared-corrected",
@@ -67,5 +81,50 @@ impl Family for DeepseekV3 {
         let count = reader.optional_dimension("n_group").unwrap_or(8);
         let used = reader.optional_dimension("topk_group").unwrap_or(4);
         Groups { count, used, scored_by: 2 }
+    }
+
+    fn forward(&self) -> Option<&'static dyn Forward> {
+        Some(&DeepseekV3)
+    }
+}
+
+impl Forward for DeepseekV3 {
+    fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError> {
+        let mut reader = ConfigReader::new(self.architecture(), config);
+        let rope = reader.rope(10_000.0, RopeForms { partial: false, yarn: true });
+        let interleaved = reader.flag("rope_interleave", true);
+        let plain = Geometry::latent(&mut reader, rope, interleaved);
+        let sparse = self.sparse(&mut reader, plain.layers);
+        let expert_intermediate = reader.dimension("moe_intermediate_size");
+        let shared = reader.optional_dimension("n_shared_experts").unwrap_or(1);
+        let routing = RoutingRule {
+            scoring: Scoring::Sigmoid,
+            correction: Correction::Vector,
+            sum_plus: 1e-20,
+            groups: GroupedRouting::of(self.groups(&mut reader)),
+            scale: reader.positive_single("routed_scaling_factor").unwrap_or(2.5),
+            ..RoutingRule::SOFTMAX
+        };
+        let geometry = Geometry {
+            experts: reader.experts(self.expert_count_keys(), MAX_EXPERTS),
+            top_k: reader.dimension("num_experts_per_tok"),
+            expert_intermediate,
+            dense_intermediate: if sparse.contains(&false) { Some(reader.dimension("intermediate_size")) } else { None },
+            sparse,
+            norm_topk: reader.flag("norm_topk_prob", true),
+            routing,
+            shared: Some(SharedExpert { intermediate: shared.saturating_mul(expert_intermediate), gated: false }),
+            ..plain
+        };
+        super::check_relations(&mut reader, &geometry);
+        reader.finish(geometry)
+    }
+
+    fn role(&self, tensor: &str) -> Option<Role> {
+        NAMING.role(tensor)
+    }
+
+    fn tensor_name(&self, role: &Role) -> String {
+        NAMING.tensor_name(role)
     }
 }

@@ -3,12 +3,25 @@
 //! # Source
 //! `configuration_ernie4_5_moe.py` and `modeling_ernie4_5_moe.py` of Hugging Face transformers.
 
+use serde_json::Value;
+
 use super::layout::{BESIDE, OUTSIDE};
-use super::{ConfigReader, ExpertLayout, Family, MAX_LAYERS, Rule};
+use super::names::{Naming, PROJECTIONS};
+use super::{
+    ConfigReader, Correction, ExpertLayout, Family, FamilyError, Forward, Geometry, MAX_EXPERTS, MAX_LAYERS, Role, Rotary,
+    RoutingRule, Rule, SharedExpert,
+};
 
 /// The `ernie4_5_moe` family: dense layers where the config says, shared experts, a correction of the routing scores as a row.
 #[derive(Debug)]
 pub struct Ernie45Moe;
+
+const NAMING: Naming = Naming {
+    correction: Some("moe_statics.e_score_correction_bias"),
+    shared: Some("shared_experts"),
+    dense: Some(("mlp", PROJECTIONS)),
+    ..Naming::MLP
+};
 
 static LAYOUT: ExpertLayout = ExpertLayout {
     id: "ernie-routed-shared-corrected",
@@ -56,5 +69,46 @@ impl Family for Ernie45Moe {
         let end = if to_the_last { None } else { reader.whole("moe_layer_end_index", MAX_LAYERS) };
         let sparse = |layer: usize| (layer + 1).is_multiple_of(interval) && layer >= start && end.is_none_or(|end| layer <= end);
         (0..layers).map(sparse).collect()
+    }
+
+    fn forward(&self) -> Option<&'static dyn Forward> {
+        Some(&Ernie45Moe)
+    }
+}
+
+impl Forward for Ernie45Moe {
+    fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError> {
+        let mut reader = ConfigReader::new(self.architecture(), config);
+        let plain = Geometry::plain(&mut reader, 500_000.0);
+        let sparse = self.sparse(&mut reader, plain.layers);
+        if reader.flag("use_bias", false) {
+            reader.unsupported("use_bias", &Value::Bool(true), "false: projections without a bias");
+        }
+        let expert_intermediate = reader.dimension("moe_intermediate_size");
+        let shared = reader.whole("moe_num_shared_experts", MAX_EXPERTS).unwrap_or(2);
+        let sum_at_least = reader.positive_single("moe_norm_min").unwrap_or(1e-12);
+        let geometry = Geometry {
+            experts: reader.experts(self.expert_count_keys(), MAX_EXPERTS),
+            top_k: reader.dimension(self.top_k_key()),
+            expert_intermediate,
+            dense_intermediate: if sparse.contains(&false) { Some(reader.dimension("intermediate_size")) } else { None },
+            sparse,
+            rotary: Rotary { interleaved: true, ..plain.rotary },
+            norm_topk: true,
+            routing: RoutingRule { correction: Correction::Row, sum_at_least, ..RoutingRule::SOFTMAX },
+            shared: (shared > 0).then(|| SharedExpert { intermediate: shared.saturating_mul(expert_intermediate), gated: false }),
+            tie_embeddings: reader.flag("tie_word_embeddings", true),
+            ..plain
+        };
+        super::check_relations(&mut reader, &geometry);
+        reader.finish(geometry)
+    }
+
+    fn role(&self, tensor: &str) -> Option<Role> {
+        NAMING.role(tensor)
+    }
+
+    fn tensor_name(&self, role: &Role) -> String {
+        NAMING.tensor_name(role)
     }
 }

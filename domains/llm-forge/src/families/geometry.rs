@@ -2,6 +2,7 @@
 
 use super::MAX_LAYERS;
 use super::config::ConfigReader;
+use super::rope::RopeFields;
 
 /// What the forward pass needs to know of a model, read from its `config.json`.
 ///
@@ -252,6 +253,21 @@ pub struct Multipliers {
     pub logits_divisor: f32,
 }
 
+impl GroupedRouting {
+    /// The grouping a family's config declares; none where one group holds all experts.
+    pub(super) fn of(groups: super::Groups) -> Option<GroupedRouting> {
+        let score = if groups.scored_by == 2 { GroupScore::TwoBest } else { GroupScore::Best };
+        (groups.count > 1).then_some(GroupedRouting { count: groups.count, used: groups.used, score })
+    }
+}
+
+impl AttentionBias {
+    /// `with` where a flag is set, else none.
+    pub(super) fn when(flag: bool, with: AttentionBias) -> AttentionBias {
+        if flag { with } else { AttentionBias::None }
+    }
+}
+
 impl Multipliers {
     /// No constants.
     pub const ONE: Multipliers = Multipliers { embedding: 1.0, residual: 1.0, logits_divisor: 1.0 };
@@ -263,6 +279,12 @@ impl Geometry {
     ///
     /// The experts' keys differ from family to family: `experts`, `top_k` and `expert_intermediate` are one here.
     pub(super) fn plain(reader: &mut ConfigReader<'_>, default_theta: f64) -> Geometry {
+        let rope_theta = reader.rope_theta(default_theta);
+        Geometry::with_theta(reader, rope_theta)
+    }
+
+    /// As [`Geometry::plain`], with the rotary embedding left to the family.
+    pub(super) fn with_theta(reader: &mut ConfigReader<'_>, rope_theta: f64) -> Geometry {
         let layers = reader.count("num_hidden_layers", MAX_LAYERS);
         let hidden = reader.dimension("hidden_size");
         let heads = reader.dimension("num_attention_heads");
@@ -284,7 +306,7 @@ impl Geometry {
             sparse: vec![true; layers],
             rms_eps: reader.rms_eps(),
             norms: Norms::Rms,
-            rope_theta: reader.rope_theta(default_theta),
+            rope_theta,
             rotary: Rotary { width: head_dim, interleaved: false, yarn: None },
             norm_topk: false,
             routing: RoutingRule::SOFTMAX,
@@ -308,4 +330,34 @@ impl Geometry {
 #[expect(clippy::cast_possible_truncation, reason = "the pass computes in f32")]
 pub(super) fn root_scale(head_dim: usize) -> f32 {
     (1.0 / (head_dim as f64).sqrt()) as f32
+}
+
+/// Values of a head that a share of it is, rounded down.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the share is above zero and at most one")]
+pub(super) fn turned(head_dim: usize, share: f64) -> usize {
+    (head_dim as f64 * share) as usize
+}
+
+impl Geometry {
+    /// Reads what configs say of heads made from latents.
+    pub(super) fn latent(reader: &mut ConfigReader<'_>, rope: RopeFields, interleaved: bool) -> Geometry {
+        let plain = Geometry::with_theta(reader, rope.theta);
+        let (plain_dim, turned) = (reader.dimension("qk_nope_head_dim"), reader.dimension("qk_rope_head_dim"));
+        let head_dim = plain_dim.saturating_add(turned);
+        let key_value_rank = reader.dimension("kv_lora_rank");
+        let latent = Latent { query_rank: reader.optional_dimension("q_lora_rank"), key_value_rank, plain_dim };
+        let expected = format!("num_attention_heads = {}: every head has a key of its own", plain.heads);
+        reader.require(plain.kv_heads == plain.heads, "num_key_value_heads", &expected, plain.kv_heads);
+        reader.require(turned.is_multiple_of(2), "qk_rope_head_dim", "an even number: the rotary embedding turns pairs", turned);
+        let bias = reader.flag("attention_bias", false);
+        Geometry {
+            head_dim,
+            value_dim: reader.dimension("v_head_dim"),
+            rotary: Rotary { width: turned, interleaved, yarn: rope.yarn },
+            attention_bias: AttentionBias::when(bias, AttentionBias::All),
+            attention_scale: root_scale(head_dim) * (rope.score_factor * rope.score_factor) as f32,
+            latent: Some(latent),
+            ..plain
+        }
+    }
 }

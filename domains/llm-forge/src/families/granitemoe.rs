@@ -3,12 +3,25 @@
 //! # Source
 //! `configuration_granitemoe.py` and `modeling_granitemoe.py` of Hugging Face transformers.
 
+use serde_json::Value;
+
 use super::layout::{BESIDE, OUTSIDE};
-use super::{ExpertLayout, Family, Rule};
+use super::names::Naming;
+use super::{
+    AttentionBias, ConfigReader, ExpertForm, ExpertLayout, Family, FamilyError, Forward, Geometry, MAX_EXPERTS, Multipliers,
+    Role, RoutingRule, Rule, Scoring,
+};
 
 /// The `granitemoe` family: all experts of a layer in two tensors, gate above up in the first.
 #[derive(Debug)]
 pub struct GraniteMoe;
+
+const NAMING: Naming = Naming {
+    block: "block_sparse_moe",
+    router: "router.layer.weight",
+    fused: Some(["input_linear.weight", "output_linear.weight"]),
+    ..Naming::MLP
+};
 
 static LAYOUT: ExpertLayout = ExpertLayout {
     id: "granite-moe-fused",
@@ -35,5 +48,45 @@ impl Family for GraniteMoe {
 
     fn expert_count_keys(&self) -> &'static [&'static str] {
         &["num_local_experts", "num_experts"]
+    }
+
+    fn forward(&self) -> Option<&'static dyn Forward> {
+        Some(&GraniteMoe)
+    }
+}
+
+impl Forward for GraniteMoe {
+    fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError> {
+        let mut reader = ConfigReader::new(self.architecture(), config);
+        let plain = Geometry::plain(&mut reader, 10_000.0);
+        let mut multiplier = |field| reader.positive_single(field).unwrap_or(1.0);
+        let multipliers = Multipliers {
+            embedding: multiplier("embedding_multiplier"),
+            residual: multiplier("residual_multiplier"),
+            logits_divisor: multiplier("logits_scaling"),
+        };
+        let attention_scale = multiplier("attention_multiplier");
+        let bias = reader.flag("attention_bias", false);
+        let geometry = Geometry {
+            experts: reader.experts(self.expert_count_keys(), MAX_EXPERTS),
+            top_k: reader.dimension("num_experts_per_tok"),
+            expert_intermediate: reader.dimension("intermediate_size"),
+            routing: RoutingRule { scoring: Scoring::SoftmaxOfSelected, ..RoutingRule::SOFTMAX },
+            expert_form: ExpertForm::Fused,
+            attention_bias: AttentionBias::when(bias, AttentionBias::All),
+            attention_scale,
+            multipliers,
+            ..plain
+        };
+        super::check_relations(&mut reader, &geometry);
+        reader.finish(geometry)
+    }
+
+    fn role(&self, tensor: &str) -> Option<Role> {
+        NAMING.role(tensor)
+    }
+
+    fn tensor_name(&self, role: &Role) -> String {
+        NAMING.tensor_name(role)
     }
 }

@@ -25,6 +25,7 @@ mod qwen2_moe;
 mod qwen3_moe;
 mod qwen3_next;
 mod roles;
+mod rope;
 mod shapes;
 mod sparse;
 

@@ -68,7 +68,7 @@ impl Forward for Olmoe {
             norm_topk: reader.flag("norm_topk_prob", false),
             qk_norm: QkNorm::FullWidth,
             clip_qkv,
-            attention_bias: if reader.flag("attention_bias", false) { AttentionBias::All } else { AttentionBias::None },
+            attention_bias: AttentionBias::when(reader.flag("attention_bias", false), AttentionBias::All),
             ..plain
         };
         // The norm over the full query is built at the hidden width, so no other head width can be run.

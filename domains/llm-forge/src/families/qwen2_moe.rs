@@ -3,12 +3,25 @@
 //! # Source
 //! `configuration_qwen2_moe.py` and `modeling_qwen2_moe.py` of Hugging Face transformers.
 
+use serde_json::Value;
+
 use super::layout::{BESIDE, OUTSIDE};
-use super::{ConfigReader, ExpertLayout, Family, Rule, sparse};
+use super::names::{Naming, PROJECTIONS};
+use super::{
+    AttentionBias, ConfigReader, ExpertLayout, Family, FamilyError, Forward, Geometry, MAX_EXPERTS, Role, Rule, SharedExpert,
+    sparse,
+};
 
 /// The `qwen2_moe` family: a shared expert behind a gate of its own beside the routed ones.
 #[derive(Debug)]
 pub struct Qwen2Moe;
+
+const NAMING: Naming = Naming {
+    shared: Some("shared_expert"),
+    shared_gate: Some("shared_expert_gate.weight"),
+    dense: Some(("mlp", PROJECTIONS)),
+    ..Naming::MLP
+};
 
 static LAYOUT: ExpertLayout = ExpertLayout {
     id: "mlp-experts-shared-expert",
@@ -46,5 +59,43 @@ impl Family for Qwen2Moe {
 
     fn sparse(&self, reader: &mut ConfigReader<'_>, layers: usize) -> Vec<bool> {
         sparse::step_and_list(reader, layers)
+    }
+
+    fn forward(&self) -> Option<&'static dyn Forward> {
+        Some(&Qwen2Moe)
+    }
+}
+
+impl Forward for Qwen2Moe {
+    fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError> {
+        let mut reader = ConfigReader::new(self.architecture(), config);
+        let plain = Geometry::plain(&mut reader, 10_000.0);
+        let sparse = self.sparse(&mut reader, plain.layers);
+        if reader.flag("use_sliding_window", false) {
+            reader.unsupported("use_sliding_window", &Value::Bool(true), "false: every layer attends to the whole sequence");
+        }
+        let qkv_bias = reader.flag("qkv_bias", true);
+        let shared = SharedExpert { intermediate: reader.dimension("shared_expert_intermediate_size"), gated: true };
+        let geometry = Geometry {
+            experts: reader.experts(self.expert_count_keys(), MAX_EXPERTS),
+            top_k: reader.dimension("num_experts_per_tok"),
+            expert_intermediate: reader.dimension("moe_intermediate_size"),
+            dense_intermediate: if sparse.contains(&false) { Some(reader.dimension("intermediate_size")) } else { None },
+            sparse,
+            norm_topk: reader.flag("norm_topk_prob", false),
+            shared: Some(shared),
+            attention_bias: AttentionBias::when(qkv_bias, AttentionBias::Inputs),
+            ..plain
+        };
+        super::check_relations(&mut reader, &geometry);
+        reader.finish(geometry)
+    }
+
+    fn role(&self, tensor: &str) -> Option<Role> {
+        NAMING.role(tensor)
+    }
+
+    fn tensor_name(&self, role: &Role) -> String {
+        NAMING.tensor_name(role)
     }
 }

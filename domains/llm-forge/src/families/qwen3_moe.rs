@@ -74,7 +74,7 @@ impl Forward for Qwen3Moe {
             sparse,
             norm_topk: reader.flag("norm_topk_prob", false),
             qk_norm: QkNorm::PerHead,
-            attention_bias: if reader.flag("attention_bias", false) { AttentionBias::All } else { AttentionBias::None },
+            attention_bias: AttentionBias::when(reader.flag("attention_bias", false), AttentionBias::All),
             sliding_window: if window_in_use { Some(reader.dimension("sliding_window")) } else { None },
             ..plain
         };

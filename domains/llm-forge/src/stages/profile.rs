@@ -112,14 +112,19 @@ impl Stage for ExpertActivationProfile {
         need_tokenizer(&facts)?;
         let corpus_bytes = corpus_bytes(request, &profile.calibration_corpus)?;
         let seconds = facts.forward_seconds(corpus_bytes, 1);
-        let memory_bytes = facts.forward_memory_bytes();
+        let columns = (facts.layers * facts.experts * 3 * facts.hidden) as u64;
+        // Sums in f64, the file in f32 twice while it is written, and the rows of a wave that enter matrices.
+        let rows = (Options::WAVE_TOKENS * facts.hidden * size_of::<f32>() * 8) as u64;
+        let matrix_bytes = if profile.importance_matrix { columns * 16 + rows } else { 0 };
+        let memory_bytes = facts.forward_memory_bytes() + matrix_bytes;
         if facts.experts == facts.source_experts {
             facts.source_measured.insert(profile.calibration_corpus.clone());
         }
         facts.measured.insert(profile.calibration_corpus);
         Ok(Estimate {
             bytes_in: facts.weight_bytes() + corpus_bytes,
-            bytes_out: (facts.layers * facts.experts * 20 * Metric::ALL.len()) as u64,
+            bytes_out: (facts.layers * facts.experts * 20 * Metric::ALL.len()) as u64
+                + if profile.importance_matrix { columns * 4 } else { 0 },
             memory_bytes,
             seconds: Some(seconds),
             heavy: true,

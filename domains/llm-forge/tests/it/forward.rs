@@ -1,17 +1,17 @@
 //! The forward pass against the reference, and against itself under every way of running it.
 
-use crate::golden::{self, Logits};
+use crate::golden::{self, Logits, Reference};
 use llm_forge::forward::kernels::Isa;
 use llm_forge::forward::{Engine, ExpertMask, ForwardError, MaskError, Options, Unobserved};
 use llm_forge::progress;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 /// Largest difference of a logit from the reference in f32, relative to the largest logit of its row. The reference moves by
 /// 2e-6 itself when its number of threads changes.
 const LOGIT_TOLERANCE: f32 = 5e-6;
-/// The same where the reference computes in the stored 16-bit type, which keeps 8 (bf16) or 11 (f16) bits of every product: about
-/// 0.02 in bf16, and 0.09 where a rounding sends one token to another expert (`mixtral-bf16`).
+/// The same where the reference computes in the stored 16-bit type, which keeps 8 (bf16) or 11 (f16) bits of every product, and sends
+/// every token to the same experts.
 const NATIVE_TOLERANCE: f32 = 0.12;
 /// Largest difference of a routing weight from the reference.
 const WEIGHT_TOLERANCE: f32 = 2e-6;
@@ -45,11 +45,27 @@ fn logits_stay_near_a_reference_computing_in_sixteen_bits() {
     let mut compared = 0;
     for case in golden::cases() {
         let Some(native) = &case.expected.native else { continue };
-        let difference = worst(&case.logits(None, options(1, 64), &native.logits), &native.logits);
-        assert!(difference < NATIVE_TOLERANCE, "{}: logits differ by {difference:e}", case.name);
-        compared += 1;
+        let ours = case.logits(None, options(1, 64), &native.logits);
+        for (ours, reference) in ours.into_iter().zip(&native.logits) {
+            if !same_experts(&case.expected.f32, native, reference) {
+                continue;
+            }
+            let difference = worst(&[ours], std::slice::from_ref(reference));
+            assert!(difference < NATIVE_TOLERANCE, "{}: logits differ by {difference:e}", case.name);
+            compared += 1;
+        }
     }
-    assert!(compared >= 4, "{compared} cases in 16 bits");
+    assert!(compared >= 20, "{compared} positions in 16 bits");
+}
+
+/// Whether two ways of computing send all tokens up to a position to the same experts: where a rounding sends one elsewhere, the logits
+/// behind it are others.
+fn same_experts(one: &Reference, other: &Reference, at: &Logits) -> bool {
+    let chosen = |reference: &Reference, layer: usize| {
+        let tokens = &reference.router[&layer].selected[at.sequence][..=at.position];
+        tokens.iter().map(|experts| experts.iter().copied().collect::<BTreeSet<u32>>()).collect::<Vec<_>>()
+    };
+    one.router.keys().all(|layer| chosen(one, *layer) == chosen(other, *layer))
 }
 
 #[test]
@@ -64,15 +80,21 @@ fn routing_is_the_references() {
         );
         for (layer, reference) in &case.expected.f32.router {
             let ours = &routing[layer];
-            let selected: Vec<u32> = reference.selected.iter().flatten().flatten().copied().collect();
-            assert_eq!(ours.experts, selected, "{} layer {layer}: selections", case.name);
-            let weights: Vec<f32> = reference.weights.iter().flatten().flatten().copied().collect();
-            let difference = ours.weights.iter().zip(&weights).fold(0f32, |max, (a, b)| max.max((a - b).abs()));
-            assert!(
-                difference < WEIGHT_TOLERANCE && ours.weights.len() == weights.len(),
-                "{} layer {layer}: weights differ by {difference:e}",
-                case.name
+            // Which is chosen first is nobody's business, so both sides are put in the order of the experts.
+            let pairs = |experts: Vec<u32>, weights: Vec<f32>| {
+                let mut pairs: Vec<(u32, f32)> = experts.into_iter().zip(weights).collect();
+                pairs.chunks_exact_mut(ours.top_k).for_each(|token| token.sort_unstable_by_key(|(expert, _)| *expert));
+                pairs
+            };
+            let expected = pairs(
+                reference.selected.iter().flatten().flatten().copied().collect(),
+                reference.weights.iter().flatten().flatten().copied().collect(),
             );
+            let got = pairs(ours.experts.clone(), ours.weights.clone());
+            let experts = |pairs: &[(u32, f32)]| pairs.iter().map(|(expert, _)| *expert).collect::<Vec<_>>();
+            assert_eq!(experts(&got), experts(&expected), "{} layer {layer}: selections", case.name);
+            let difference = got.iter().zip(&expected).fold(0f32, |max, (a, b)| max.max((a.1 - b.1).abs()));
+            assert!(difference < WEIGHT_TOLERANCE, "{} layer {layer}: weights differ by {difference:e}", case.name);
         }
     }
 }

@@ -10,6 +10,7 @@ mod forward;
 mod gguf;
 mod golden;
 mod hostile;
+mod inputs;
 mod layouts;
 mod perplexity;
 mod planning;

@@ -12,8 +12,8 @@ use std::path::Path;
 
 /// Largest relative difference of a summed loss, or a perplexity, from the reference.
 const LOSS_TOLERANCE: f64 = 1e-6;
-/// The same where the reference computes in the stored 16-bit type.
-const NATIVE_TOLERANCE: f64 = 0.005;
+/// The same where the reference computes in the stored 16-bit type, which sends some tokens to other experts.
+const NATIVE_TOLERANCE: f64 = 0.05;
 
 fn near(what: &str, ours: f64, reference: f64, tolerance: f64) {
     assert!((ours - reference).abs() <= tolerance * reference.abs(), "{what}: {ours} not {reference}");
