@@ -8,6 +8,8 @@
     reason = "tests say what they skip and panic when something is off"
 )]
 
+pub mod hub;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -69,6 +71,21 @@ pub fn llama_cpp() -> Option<PathBuf> {
     let found = places.into_iter().find(|folder| folder.join("llama-server").is_file());
     if found.is_none() {
         eprintln!("skipped: no llama.cpp programs (set ALLOYWORKS_LLAMA_CPP to their folder)");
+    }
+    found
+}
+
+/// A Python that has a module: `ALLOYWORKS_PYTHON`, else the environment that the test command makes (`target/test-python`), else
+/// `python3`. Says so when it is skipped.
+pub fn python_with(module: &str) -> Option<PathBuf> {
+    let made = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/test-python/bin/python");
+    let named = std::env::var_os("ALLOYWORKS_PYTHON").map(PathBuf::from);
+    let found = named.into_iter().chain([made, "python3".into()]).find(|python| {
+        let asked = std::process::Command::new(python).args(["-c", &format!("import {module}")]).output();
+        asked.is_ok_and(|output| output.status.success())
+    });
+    if found.is_none() {
+        eprintln!("skipped: no Python with `{module}` (set ALLOYWORKS_PYTHON to one that has it)");
     }
     found
 }
