@@ -71,7 +71,8 @@ impl<'a> Progress<'a> {
     }
 
     fn json(&self, event: &RunEvent, state: &mut State) {
-        let frequent = matches!(event, RunEvent::StageProgress { .. } | RunEvent::SourceHashing { .. });
+        let frequent =
+            matches!(event, RunEvent::StageProgress { .. } | RunEvent::SourceHashing { .. } | RunEvent::SourceFetching { .. });
         if frequent && state.told.is_some_and(|told| told.elapsed() < JSON_EVERY) {
             return;
         }
@@ -91,6 +92,12 @@ impl<'a> Progress<'a> {
                 render::plan(&plan, &mut page);
                 page.gap();
                 self.say(state, page);
+            }
+            RunEvent::SourceFetching { doing, done, total, unit } => {
+                if state.label != "fetch" {
+                    self.begin(state, "fetch");
+                }
+                self.moved(state, &doing, done, total, unit);
             }
             RunEvent::SourceHashing { done_bytes, total_bytes } => {
                 if state.label != "source" {

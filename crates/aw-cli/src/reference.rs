@@ -28,8 +28,8 @@ fn cli(commands: &[Command]) -> String {
     text.push_str("```\n");
     sections(&mut program, NAME, &mut text);
     text.push_str("\n## Environment variables\n\n| variable | what it does |\n|---|---|\n");
-    for variable in variables::ALL {
-        text.push_str(&format!("| `{}` | {} |\n", variable.name, variable.summary));
+    for (name, summary) in variables::all() {
+        text.push_str(&format!("| `{name}` | {summary} |\n"));
     }
     text.push_str("\nHow the program ends is listed in [exit-codes.md](exit-codes.md); ");
     text.push_str("schemas of every command's parameters, result and events are in [commands.json](commands.json).\n\n");

@@ -12,12 +12,21 @@ const DEFAULT: &[&str] = &["llm-forge"];
 fn domains() -> Vec<Arc<dyn Domain>> {
     vec![
         #[cfg(feature = "llm-forge")]
-        Arc::new(llm_forge::LlmForge::new(tools())),
+        Arc::new(language_models()),
         #[cfg(feature = "photo-provenance")]
         Arc::new(photo_provenance::PhotoProvenance),
         #[cfg(feature = "ticketing")]
         Arc::new(ticketing::Ticketing),
     ]
+}
+
+/// The language-model forge, with what it may reach outside this program.
+#[cfg(feature = "llm-forge")]
+fn language_models() -> llm_forge::LlmForge {
+    let forge = llm_forge::LlmForge::new(tools());
+    #[cfg(feature = "hub")]
+    let forge = forge.with_hub(llm_forge::hub::Settings::from_variables(&crate::variables::value_of));
+    forge
 }
 
 /// Where the language-model forge finds the programs of others.

@@ -17,6 +17,17 @@ use crate::report::Report;
 pub enum RunEvent {
     /// What the run is going to do.
     Planned(Box<PlanResult>),
+    /// The source is being brought from elsewhere.
+    SourceFetching {
+        /// What is being done, in a few words.
+        doing: String,
+        /// Done so far.
+        done: u64,
+        /// All there is to do, when that is known.
+        total: Option<u64>,
+        /// What is counted.
+        unit: ProgressUnit,
+    },
     /// The source is being hashed.
     SourceHashing {
         /// Bytes hashed.
@@ -130,6 +141,12 @@ impl From<Unit> for ProgressUnit {
 impl From<Event> for RunEvent {
     fn from(event: Event) -> Self {
         match event {
+            Event::SourceFetching { progress } => Self::SourceFetching {
+                doing: progress.doing,
+                done: progress.done,
+                total: progress.total,
+                unit: progress.unit.into(),
+            },
             Event::SourceHashing { done_bytes, total_bytes } => Self::SourceHashing { done_bytes, total_bytes },
             Event::SourceReady { root, bytes } => Self::SourceReady { root: root.to_string(), bytes },
             Event::StageStarted { step, steps, stage } => Self::StageStarted { step, steps, stage },

@@ -43,8 +43,25 @@ pub const CUDA_DEVICES: Variable =
 /// What programs that stages start are given of the environment.
 pub const TOOLS: &[Variable] = &[PATH, LIBRARY_PATH, CUDA_DEVICES];
 
-/// All of them, for the reference.
-pub const ALL: &[Variable] = &[HOME_FOLDER, XDG_DATA_HOME, USER_HOME, NO_COLOR, LLAMA_CPP, PATH, LIBRARY_PATH, CUDA_DEVICES];
+/// What models from the Hub are reached with.
+#[cfg(feature = "hub")]
+const HUB: &[(&str, &str)] = llm_forge::hub::VARIABLES;
+#[cfg(not(feature = "hub"))]
+const HUB: &[(&str, &str)] = &[];
+
+/// Every variable, for the reference: name and what it does.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ALL.iter().map(|variable| (variable.name, variable.summary)).chain(HUB.iter().copied())
+}
+
+/// All of them but those of the Hub.
+const ALL: &[Variable] = &[HOME_FOLDER, XDG_DATA_HOME, USER_HOME, NO_COLOR, LLAMA_CPP, PATH, LIBRARY_PATH, CUDA_DEVICES];
+
+#[cfg(feature = "hub")]
+/// The value of a variable by its name, for libraries that say which they ask for; `None` when it is not set or empty.
+pub(crate) fn value_of(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
 
 impl Variable {
     /// Its value; `None` when it is not set or empty.

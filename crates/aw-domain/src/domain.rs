@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 
 use aw_alloy::artifact::Artifact;
 use aw_alloy::chain::{Chain, Link};
-use aw_alloy::digest::TreeRoot;
+use aw_alloy::digest::{Digest, TreeRoot};
 use aw_alloy::gates::regression::Series;
 use aw_alloy::recipe::{DerivedStage, Recipe};
 use aw_alloy::text::Problem;
 use aw_alloy::tree::{Tree, TreePath};
 use serde_json::{Map, Value};
 
-use crate::stage::{StageType, open_schema};
+use crate::context::Progress;
+use crate::stage::{Failure, StageType, open_schema};
 
 /// A family of stage types with its own schemas and executors.
 pub trait Domain: Send + Sync {
@@ -40,6 +41,16 @@ pub trait Domain: Send + Sync {
         let _ = request;
         let message = format!("domain `{}` has no source resolver, its recipes cannot run here", self.id());
         Err(vec![Problem::new("source-unsupported", "source", message)])
+    }
+
+    /// Brings the rest of a source that comes from elsewhere into [`Source::folder`]. Asked by a run, never by a plan.
+    ///
+    /// # Errors
+    /// [`Failure`] with what is missing and the remedy; what was brought stays, so that the next run goes on from there.
+    fn fetch(&self, request: &FetchRequest<'_>) -> Result<(), Failure> {
+        let _ = request;
+        let message = format!("this is a bug: domain `{}` has a source elsewhere and no way to fetch it", self.id());
+        Err(Failure::new("bug", message))
     }
 
     /// Derives the stages that turn the recipe's `source` into its `target`, in the order they run.
@@ -117,12 +128,28 @@ pub struct SourceRequest<'a> {
     pub recipe: &'a Recipe,
     /// The folder that relative paths in the recipe start from.
     pub recipe_folder: &'a Path,
+    /// Whether nothing may be asked of any other machine.
+    pub offline: bool,
 }
 
-/// A source found on this machine.
+/// What is asked of a domain whose source comes from elsewhere.
+pub struct FetchRequest<'a> {
+    /// The recipe.
+    pub recipe: &'a Recipe,
+    /// What the resolver found.
+    pub source: &'a Source,
+    /// Whether nothing may be asked of any other machine.
+    pub offline: bool,
+    /// Asked often whether to stop.
+    pub cancelled: &'a (dyn Fn() -> bool + Sync),
+    /// Told how far it is.
+    pub progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+/// A source found, on this machine or elsewhere.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// Where it is.
+    /// Where it is, or will be once it was fetched.
     pub folder: PathBuf,
     /// Which of its files are part of it, relative to `folder`.
     pub files: Vec<TreePath>,
@@ -132,4 +159,34 @@ pub struct Source {
     pub pinned_root: Option<TreeRoot>,
     /// What stages may want to know at plan time; the core does not look inside.
     pub facts: Value,
+    /// Where it comes from, when that is another machine.
+    pub remote: Option<Remote>,
+}
+
+/// A source that comes from another machine.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    /// Where it comes from, for people.
+    pub label: String,
+    /// Bytes of all its files.
+    pub bytes: u64,
+    /// Bytes that are not in [`Source::folder`] yet; 0 when it is whole.
+    pub missing_bytes: u64,
+    /// A folder that holds the metadata of files that are missing; stages plan with it.
+    pub plan_folder: Option<PathBuf>,
+    /// What its files hold, as far as their origin says. A run refuses others.
+    pub expected: Vec<(TreePath, Digest)>,
+}
+
+impl Source {
+    /// The folder stages plan with: the source itself, or what is known of it until it is there.
+    pub fn plan_folder(&self) -> &Path {
+        let elsewhere = self.remote.as_ref().and_then(|remote| remote.plan_folder.as_deref());
+        elsewhere.unwrap_or(&self.folder)
+    }
+
+    /// Whether something of it must be fetched first.
+    pub fn is_missing(&self) -> bool {
+        self.remote.as_ref().is_some_and(|remote| remote.missing_bytes > 0)
+    }
 }

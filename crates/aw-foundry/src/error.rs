@@ -59,6 +59,19 @@ pub enum RunError {
         /// Digest of its content now.
         found: Digest,
     },
+    /// The source cannot be brought from where it is.
+    #[error("the source cannot be fetched: {0}")]
+    Fetch(Box<Failure>),
+    /// A file of the source is not what its origin says it is.
+    #[error("`{}` is not what its origin says: expected {expected}, found {}", file.display(), found.map_or("nothing".to_owned(), |found| found.to_string()))]
+    SourceDamaged {
+        /// The file.
+        file: PathBuf,
+        /// What it should hold.
+        expected: Digest,
+        /// What it holds.
+        found: Option<Digest>,
+    },
     /// The source is not the one the recipe pins.
     #[error("the source is not the one the recipe pins: expected root {expected}, found {found}")]
     SourcePin {
@@ -179,6 +192,11 @@ impl RunError {
         match self {
             Self::Cancelled => Some("run the same command again to go on where it stopped".into()),
             Self::Stage { failure, .. } => failure.hint.clone(),
+            Self::Fetch(failure) => failure.hint.clone(),
+            Self::SourceDamaged { file, .. } => {
+                let real = file.canonicalize().unwrap_or_else(|_| file.clone());
+                Some(format!("remove `{}` and run again: it is fetched anew", real.display()))
+            }
             Self::SourceChanged { .. } | Self::SourceFileChanged { .. } => {
                 Some("leave the source alone while a recipe runs, then run again".into())
             }

@@ -9,6 +9,12 @@ use serde::Serialize;
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 #[non_exhaustive]
 pub enum Event {
+    /// The source is being brought from elsewhere.
+    SourceFetching {
+        /// How far it is.
+        #[serde(flatten)]
+        progress: Progress,
+    },
     /// The source is being hashed.
     SourceHashing {
         /// Bytes hashed.

@@ -36,4 +36,6 @@ pub struct Foundry<'a> {
     pub registry: &'a Registry,
     /// Where trees and stage records rest.
     pub store: &'a Store,
+    /// Whether nothing may be asked of any other machine.
+    pub offline: bool,
 }

@@ -103,7 +103,7 @@ pub fn plan(foundry: Foundry<'_>, recipe: Recipe, recipe_folder: &Path, memory_l
         Err(error) => return Err(PlanError::Refused(vec![Problem::new("unknown-domain", "domains", error.to_string())])),
     };
     let order = order(foundry, &recipe)?;
-    let request = SourceRequest { recipe: &recipe, recipe_folder };
+    let request = SourceRequest { recipe: &recipe, recipe_folder, offline: foundry.offline };
     let source = domain.source(&request).map_err(|problems| PlanError::Refused(recipe.locate(problems)))?;
     let source_state = look_at(foundry, &source)?;
     refuse_other_source(&recipe, &source, &source_state)?;
@@ -186,6 +186,9 @@ fn order(foundry: Foundry<'_>, recipe: &Recipe) -> Result<Vec<Ordered>, PlanErro
 }
 
 fn look_at(foundry: Foundry<'_>, source: &Source) -> Result<SourceState, PlanError> {
+    if let Some(remote) = source.remote.as_ref().filter(|_| source.is_missing()) {
+        return Ok(SourceState { tree: None, bytes: remote.bytes, to_hash_bytes: remote.bytes });
+    }
     let belongs = source_filter(&source.files);
     let options = SourceOptions { filter: &belongs, ..SourceOptions::default() };
     let peek = foundry.store.peek_folder(&source.folder, &options)?;
@@ -250,7 +253,7 @@ impl Planner<'_> {
             let request = PlanRequest {
                 config: &stage.config,
                 recipe: self.recipe,
-                source: &self.source.folder,
+                source: self.source.plan_folder(),
                 facts: &facts,
                 files: &paths,
             };

@@ -10,7 +10,7 @@ use aw_alloy::digest::{LinkDigest, StageKey, TreeRoot};
 use aw_alloy::keys::SecretKey;
 use aw_alloy::signing::SigningKey;
 use aw_alloy::tree::{Tree, TreeEntry, TreePath};
-use aw_domain::Output;
+use aw_domain::{FetchRequest, Output};
 use aw_store::{Finished as FinishedFile, Needs, SourceError, SourceOptions, StageState, Writer};
 use serde_json::{Map, Value, json};
 
@@ -98,7 +98,9 @@ pub fn run(foundry: Foundry<'_>, plan: &Plan, options: &RunOptions<'_>) -> Resul
     let started_at = clock::now();
     publish::check_out(options.out)?;
     let writer = foundry.store.writer()?;
+    fetch_source(foundry, plan, options)?;
     let source_tree = hash_source(&writer, plan, options)?;
+    hold_against_origin(plan, &source_tree)?;
     let source = RunSource { folder: &plan.source.folder, tree: &source_tree, label: &plan.recipe.root().source.base_model };
     let mut runner = Runner { foundry, writer: &writer, plan, options, source };
     let (chain, tree, stages) = runner.stages()?;
@@ -108,6 +110,39 @@ pub fn run(foundry: Foundry<'_>, plan: &Plan, options: &RunOptions<'_>) -> Resul
     halt::clear(options.out);
     (options.events)(Event::Placed { folder: options.out.display().to_string() });
     Ok(Run { artifact: sealed.artifact, folder: options.out.to_owned(), stages, unchanged: sealed.unchanged })
+}
+
+/// Has the domain bring what is missing of a source that comes from elsewhere.
+fn fetch_source(foundry: Foundry<'_>, plan: &Plan, options: &RunOptions<'_>) -> Result<(), RunError> {
+    let Some(domain) = plan.recipe.domains().first().filter(|_| plan.source.is_missing()) else { return Ok(()) };
+    let unknown = |error: aw_domain::RegistryError| aw_domain::Failure::from_error("unknown-domain", &error);
+    let request = FetchRequest {
+        recipe: &plan.recipe,
+        source: &plan.source,
+        offline: foundry.offline,
+        cancelled: options.cancelled,
+        progress: &|progress| (options.events)(Event::SourceFetching { progress }),
+    };
+    let fetched = foundry.registry.domain(domain).map_err(unknown).and_then(|domain| domain.fetch(&request));
+    fetched.map_err(|failure| if failure.is_cancelled() { RunError::Cancelled } else { RunError::Fetch(Box::new(failure)) })
+}
+
+/// Holds what was hashed against what the source's origin says of it.
+fn hold_against_origin(plan: &Plan, tree: &Tree) -> Result<(), RunError> {
+    let expected = plan.source.remote.iter().flat_map(|remote| &remote.expected);
+    for (path, expected) in expected {
+        match tree.get(path.as_str()) {
+            Some(entry) if entry.digest == *expected => {}
+            found => {
+                return Err(RunError::SourceDamaged {
+                    file: plan.source.folder.join(path),
+                    expected: *expected,
+                    found: found.map(|entry| entry.digest),
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 fn hash_source(writer: &Writer, plan: &Plan, options: &RunOptions<'_>) -> Result<Tree, RunError> {

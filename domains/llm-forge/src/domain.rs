@@ -8,6 +8,8 @@ use aw_alloy::gates::regression::Series;
 use aw_domain::{
     DerivedStage, Domain, Executor, Phase, Problem, RootMember, Source, SourceRequest, Stage, StageType, Tree, schema_of,
 };
+#[cfg(feature = "hub")]
+use aw_domain::{Failure, FetchRequest};
 use serde_json::{Map, Value};
 
 use crate::stages::comparison::{self, ComparisonConfig, CriterionComparison};
@@ -27,13 +29,29 @@ use crate::{card, learned, source, stages, target};
 #[derive(Clone, Debug, Default)]
 pub struct LlmForge {
     tools: Arc<Tools>,
+    #[cfg(feature = "hub")]
+    hub: Option<Arc<source::hub::Access>>,
 }
 
 impl LlmForge {
     /// The forge, with the programs of others it may start. Without any, the stages that need one refuse to be planned.
     #[must_use]
     pub fn new(tools: Tools) -> Self {
-        Self { tools: Arc::new(tools) }
+        Self { tools: Arc::new(tools), ..Self::default() }
+    }
+
+    /// The same with access to the Hugging Face Hub, or with why there is none, which is told when a recipe needs it.
+    #[cfg(feature = "hub")]
+    #[must_use]
+    pub fn with_hub(self, settings: Result<aw_hub::Settings, aw_hub::SettingsError>) -> Self {
+        Self { hub: Some(Arc::new(settings)), ..self }
+    }
+
+    fn hub(&self) -> source::HubAccess<'_> {
+        #[cfg(feature = "hub")]
+        return self.hub.as_deref();
+        #[cfg(not(feature = "hub"))]
+        return None;
     }
 
     /// The programs of others it may start.
@@ -125,7 +143,15 @@ impl Domain for LlmForge {
     }
 
     fn source(&self, request: &SourceRequest<'_>) -> Result<Source, Vec<Problem>> {
-        source::find(request)
+        source::find(request, self.hub())
+    }
+
+    #[cfg(feature = "hub")]
+    fn fetch(&self, request: &FetchRequest<'_>) -> Result<(), Failure> {
+        let access = self
+            .hub()
+            .ok_or_else(|| Failure::new("bug", "this is a bug: a source on the Hub was planned without access to it"))?;
+        source::hub::fetch(request, access)
     }
 
     fn learned(&self, chain: &Chain, tree: &Tree) -> Map<String, Value> {

@@ -41,6 +41,8 @@ pub mod tools;
 pub mod vocabulary;
 
 pub use aw_alloy::document::hashes::{is_weight_file, model_hash};
+#[cfg(feature = "hub")]
+pub use aw_hub as hub;
 pub use domain::LlmForge;
 
 /// The program as files name it.

@@ -1,4 +1,10 @@
-//! Finds a recipe's model on disk and says what stages may want to know of it, reading configs and headers only.
+//! Finds a recipe's model and says what stages may want to know of it, reading configs and headers only.
+//!
+//! A source with a `revision` is a model on the Hugging Face Hub; one without is a folder, relative to the recipe. Neither is ever taken
+//! for the other: whether a folder of that name happens to exist changes nothing.
+
+#[cfg(feature = "hub")]
+pub(crate) mod hub;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,17 +19,52 @@ use crate::stages::MODEL;
 use crate::stages::facts::Facts;
 use crate::tokenizer::Tokenizer;
 
+/// What reaches the Hub.
+#[cfg(feature = "hub")]
+pub(crate) type HubAccess<'a> = Option<&'a hub::Access>;
+/// What would reach the Hub, in a build that cannot.
+#[cfg(not(feature = "hub"))]
+pub(crate) type HubAccess<'a> = Option<&'a std::convert::Infallible>;
+
 /// Finds the source.
-pub(crate) fn find(request: &SourceRequest<'_>) -> Result<Source, Vec<Problem>> {
+pub(crate) fn find(request: &SourceRequest<'_>, hub: HubAccess<'_>) -> Result<Source, Vec<Problem>> {
     let stated = &request.recipe.root().source;
+    if let Some(revision) = &stated.revision {
+        return match hub {
+            #[cfg(feature = "hub")]
+            Some(access) => hub::find(request, revision, access),
+            #[cfg(not(feature = "hub"))]
+            Some(never) => match *never {},
+            None => {
+                let message = format!("revision `{revision}` names a model on the Hub, which this program was built without");
+                let hint = "download it and leave `revision` out, or use a build with the feature `hub`";
+                Err(vec![Problem::new("source-unsupported", "source.revision", message).hint(hint)])
+            }
+        };
+    }
     let folder = request.recipe_folder.join(&stated.base_model);
     if !folder.is_dir() {
-        let message = format!("`{}` is not a folder: models are read from disk, nothing is downloaded", folder.display());
-        let hint = "give the path of a folder with `config.json` and safetensors, relative to the recipe";
+        let message = format!("`{}` is not a folder", folder.display());
+        let hint = "give the path of a folder with `config.json` and safetensors, relative to the recipe; for a model on the Hub add \
+                    `revision` with its commit (`revision: main` is refused with the commit to write)";
         return Err(vec![Problem::new("source-missing", "source.baseModel", message).hint(hint)]);
     }
+    let Looked { files, pinned_root, facts } = look(request, &folder)?;
+    Ok(Source { folder, files, placed_under: MODEL, pinned_root, facts, remote: None })
+}
+
+/// What a look at a model folder gives.
+struct Looked {
+    files: Vec<TreePath>,
+    pinned_root: Option<TreeRoot>,
+    facts: serde_json::Value,
+}
+
+/// Opens a model folder and holds it against what the recipe says.
+fn look(request: &SourceRequest<'_>, folder: &Path) -> Result<Looked, Vec<Problem>> {
+    let stated = &request.recipe.root().source;
     family(&stated.architecture).map_err(|error| vec![problem("unknown-family", "source.architecture", &error)])?;
-    let model = Model::open(&folder, Some(&stated.architecture)).map_err(|error| {
+    let model = Model::open(folder, Some(&stated.architecture)).map_err(|error| {
         let path = if matches!(error, ModelError::WrongArchitecture { .. }) { "source.architecture" } else { "source.baseModel" };
         vec![problem("source-refused", path, &error)]
     })?;
@@ -33,8 +74,7 @@ pub(crate) fn find(request: &SourceRequest<'_>) -> Result<Source, Vec<Problem>> 
     if !problems.is_empty() {
         return Err(problems);
     }
-    let facts = facts(&model).to_value();
-    Ok(Source { folder, files, placed_under: MODEL, pinned_root, facts })
+    Ok(Looked { files, pinned_root, facts: facts(&model).to_value() })
 }
 
 /// Turns a library error into a problem; its remedy, where it has one, stands on a line of its own.

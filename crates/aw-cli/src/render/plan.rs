@@ -8,9 +8,15 @@ pub(crate) fn plan(plan: &PlanResult, page: &mut Page) {
     page.heading(&format!("{} {}", plan.name, plan.version));
     let hashing =
         if plan.to_hash_bytes > 0 { format!(", {} to be hashed first", words::bytes(plan.to_hash_bytes)) } else { String::new() };
+    let from = plan.source_from.as_ref().map_or_else(|| plan.source.display().to_string(), Clone::clone);
+    let fetching = if plan.to_fetch_bytes > 0 {
+        format!(", {} to be downloaded first", words::bytes(plan.to_fetch_bytes))
+    } else {
+        String::new()
+    };
     let limit = plan.memory_limit_bytes.map_or("no limit".to_owned(), |bytes| format!("limit {}", words::bytes(bytes)));
     page.pairs(&[
-        ("source", format!("{}, {}{hashing}", plan.source.display(), words::bytes(plan.source_bytes))),
+        ("source", format!("{from}, {}{fetching}{hashing}", words::bytes(plan.source_bytes))),
         ("disk", format!("{} will be written, {} are free", words::bytes(plan.disk_bytes), words::bytes(plan.free_bytes))),
         ("memory", format!("{} at most, {limit}", words::bytes(plan.memory_bytes))),
         ("time", plan.seconds.map_or("unknown".to_owned(), |seconds| format!("about {}", words::duration(seconds)))),

@@ -5,6 +5,7 @@
 mod comparison;
 mod documents;
 mod forge;
+mod hub;
 mod judge;
 mod kill;
 mod problems;

@@ -41,6 +41,9 @@ struct Parameters {
     /// The memory a stage may take, such as `8GB`, `512MiB` or `none`. Four fifths of the available memory when not given.
     #[schemars(extend("x-value-name" = "SIZE"))]
     memory_limit: Option<MemoryLimit>,
+    /// Ask nothing of any other machine: a model from the Hub is taken from the cache or not at all.
+    #[serde(default)]
+    offline: bool,
 }
 
 /// What a run would do.
@@ -57,6 +60,10 @@ pub struct PlanResult {
     pub source: PathBuf,
     /// Size of the source, in bytes.
     pub source_bytes: u64,
+    /// Where the source comes from, when that is another machine.
+    pub source_from: Option<String>,
+    /// Bytes of the source that must be downloaded first.
+    pub to_fetch_bytes: u64,
     /// Bytes of the source that must be hashed first.
     pub to_hash_bytes: u64,
     /// Root of the source's tree, when nothing must be hashed.
@@ -118,7 +125,7 @@ pub enum StepState {
 }
 
 fn run(environment: &Environment, parameters: Parameters, _: &Surface<'_>) -> Result<PlanResult, Report> {
-    let prepared = Prepared::new(environment, &parameters.recipe, parameters.memory_limit)?;
+    let prepared = Prepared::new(environment, &parameters.recipe, parameters.memory_limit, parameters.offline)?;
     let plan = prepared.plan(environment)?;
     Ok(PlanResult::of(&plan, prepared.memory_limit))
 }
@@ -130,21 +137,27 @@ pub(super) struct Prepared {
     folder: PathBuf,
     pub(super) store: aw_store::Store,
     pub(super) memory_limit: Option<u64>,
+    offline: bool,
 }
 
 impl Prepared {
-    pub(super) fn new(environment: &Environment, file: &Path, memory_limit: Option<MemoryLimit>) -> Result<Self, Report> {
+    pub(super) fn new(
+        environment: &Environment,
+        file: &Path,
+        memory_limit: Option<MemoryLimit>,
+        offline: bool,
+    ) -> Result<Self, Report> {
         let (recipe, folder) = recipe_file::read(file, environment.registry())?;
         let memory_limit = match memory_limit {
             Some(MemoryLimit::Bytes(bytes)) => Some(bytes),
             Some(MemoryLimit::None) => None,
             None => Memory::now().default_limit(),
         };
-        Ok(Self { file: file.to_owned(), recipe, folder, store: environment.store()?, memory_limit })
+        Ok(Self { file: file.to_owned(), recipe, folder, store: environment.store()?, memory_limit, offline })
     }
 
     pub(super) fn foundry<'a>(&'a self, environment: &'a Environment) -> Foundry<'a> {
-        Foundry { registry: environment.registry(), store: &self.store }
+        Foundry { registry: environment.registry(), store: &self.store, offline: self.offline }
     }
 
     pub(super) fn plan(&self, environment: &Environment) -> Result<Plan, Report> {
@@ -163,6 +176,8 @@ impl PlanResult {
             digest: plan.recipe.digest().to_string(),
             source: plan.source.folder.clone(),
             source_bytes: plan.source_state.bytes,
+            source_from: plan.source.remote.as_ref().map(|remote| remote.label.clone()),
+            to_fetch_bytes: plan.source.remote.as_ref().map_or(0, |remote| remote.missing_bytes),
             to_hash_bytes: plan.source_state.to_hash_bytes,
             source_root: plan.source_state.tree.as_ref().map(|tree| tree.root().to_string()),
             steps: plan.steps.iter().map(|step| StepView::of(step, &plan.recipe)).collect(),

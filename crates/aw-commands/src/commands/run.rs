@@ -59,6 +59,9 @@ struct Parameters {
     /// The memory a stage may take, such as `8GB`, `512MiB` or `none`. Four fifths of the available memory when not given.
     #[schemars(extend("x-value-name" = "SIZE"))]
     memory_limit: Option<MemoryLimit>,
+    /// Ask nothing of any other machine: a model from the Hub is taken from the cache or not at all.
+    #[serde(default)]
+    offline: bool,
     /// Sign the artifact for others with this key: its name or key id (`key list`).
     #[schemars(extend("x-value-name" = "KEY"))]
     sign: Option<String>,
@@ -125,7 +128,7 @@ pub struct StageView {
 
 fn run(environment: &Environment, parameters: Parameters, surface: &Surface<'_>) -> Result<RunResult, Report> {
     let started = Instant::now();
-    let prepared = Prepared::new(environment, &parameters.recipe, parameters.memory_limit)?;
+    let prepared = Prepared::new(environment, &parameters.recipe, parameters.memory_limit, parameters.offline)?;
     let plan = prepared.plan(environment)?;
     (surface.event)(RunEvent::Planned(Box::new(PlanResult::of(&plan, prepared.memory_limit))));
     let root = plan.recipe.root();

@@ -34,6 +34,10 @@ impl From<RunError> for Report {
             RunError::SourceChanged { .. } | RunError::SourceFileChanged { .. } => {
                 Self::from_error(ExitCode::Environment, "source-changed", &error)
             }
+            RunError::Fetch(failure) => {
+                Self { causes: failure.causes.clone(), ..Self::from_error(ExitCode::Environment, "fetch", &error) }
+            }
+            RunError::SourceDamaged { .. } => Self::from_error(ExitCode::Environment, "source-damaged", &error),
             RunError::SourcePin { .. } => Self::from_error(ExitCode::Refused, "source-pin", &error),
             RunError::Source(source) => Self::from_error(ExitCode::Environment, "source", source),
             RunError::RegressionHalt { .. } => Self::from_error(ExitCode::No, "regression-halt", &error),

@@ -75,7 +75,7 @@ impl Domain for Glass {
     fn source(&self, request: &SourceRequest<'_>) -> Result<Source, Vec<Problem>> {
         let folder: PathBuf = request.recipe_folder.join(&request.recipe.root().source.base_model);
         let files = vec![TreePath::new("sand").unwrap()];
-        Ok(Source { folder, files, placed_under: "in", pinned_root: None, facts: Value::Null })
+        Ok(Source { folder, files, placed_under: "in", pinned_root: None, facts: Value::Null, remote: None })
     }
 
     fn card(&self, artifact: &Artifact) -> Option<String> {

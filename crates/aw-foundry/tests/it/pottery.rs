@@ -81,7 +81,7 @@ impl Domain for Pottery {
     fn source(&self, request: &SourceRequest<'_>) -> Result<Source, Vec<Problem>> {
         let folder = request.recipe_folder.join(&request.recipe.root().source.base_model);
         let files = vec![path("clay"), path("glaze/red")];
-        Ok(Source { folder, files, placed_under: "pot", pinned_root: None, facts: json!({"kiln": 1300}) })
+        Ok(Source { folder, files, placed_under: "pot", pinned_root: None, facts: json!({"kiln": 1300}), remote: None })
     }
 
     fn watched(&self, links: &[Link]) -> Vec<Series> {
@@ -210,7 +210,7 @@ impl Workshop {
     }
 
     pub fn foundry(&self) -> Foundry<'_> {
-        Foundry { registry: &self.registry, store: &self.store }
+        Foundry { registry: &self.registry, store: &self.store, offline: false }
     }
 
     pub fn plan(&self, recipe: &str) -> Result<Plan, PlanError> {

@@ -244,6 +244,14 @@ impl Checkpoint {
     }
 }
 
+/// The names of the shards an index names, sorted.
+///
+/// # Errors
+/// As [`Checkpoint::open`] has them for an index; `path` is for messages.
+pub fn shard_names(index: &[u8], path: &Path) -> Result<Vec<String>, CheckpointError> {
+    Ok(index::parse(index, path)?.shards)
+}
+
 /// Checks one whole safetensors file in memory as [`Checkpoint::open`] would check it on disk.
 ///
 /// Offsets are from the start of `bytes`; `shard` is 0.

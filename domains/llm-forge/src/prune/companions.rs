@@ -61,8 +61,7 @@ pub(super) fn find(model: &Model) -> Result<Companions, RewriteError> {
     names.sort_unstable();
     let mut companions = Companions { copied: Vec::new(), left: Vec::new() };
     for name in names {
-        let known = COPIED.iter().chain(&PROCESSORS).any(|known| *known == name);
-        if known || (needs_code && name.ends_with(".py")) {
+        if goes_along(&name, needs_code) {
             companions.copied.push(companion(model, name)?);
         } else if !is_rewritten(model, &name) {
             companions.left.push(name);
@@ -117,6 +116,11 @@ impl Companion {
 /// When the folder cannot be listed.
 pub fn companion_files(model: &Model) -> Result<Vec<String>, RewriteError> {
     Ok(find(model)?.copied.into_iter().map(|companion| companion.name).collect())
+}
+
+/// Whether a file of a model folder goes along with the weights; `needs_code` says whether its config refers to custom code.
+pub(crate) fn goes_along(name: &str, needs_code: bool) -> bool {
+    COPIED.iter().chain(&PROCESSORS).any(|known| *known == name) || (needs_code && name.ends_with(".py") && !name.contains('/'))
 }
 
 /// Whether a file of a model folder belongs to its tokenizer.

@@ -27,6 +27,8 @@ mod strategy;
 mod stream;
 mod verify;
 
+#[cfg(feature = "hub")]
+pub(crate) use companions::goes_along;
 pub use companions::{companion_files, is_tokenizer_file};
 pub use config::{ConfigEditError, edit_expert_count};
 pub use plan::{Counters, DEFAULT_SHARD_BYTES, PlanError, PlannedShard, PlannedTensor, PrunePlan, Slice, plan_prune};
