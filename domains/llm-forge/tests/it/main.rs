@@ -1,6 +1,7 @@
 //! Behaviour of the language-model forge, seen from outside.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
+mod anchors;
 mod checkpoint;
 mod comparison;
 mod decode;
