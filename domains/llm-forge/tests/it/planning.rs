@@ -38,7 +38,7 @@ fn recipe(architecture: &str, stage: &Value) -> Recipe {
 }
 
 fn source(recipe: &Recipe, folder: &Path) -> Source {
-    LlmForge::default().source(&SourceRequest { recipe, recipe_folder: folder }).unwrap()
+    LlmForge::default().source(&SourceRequest { recipe, recipe_folder: folder, offline: true }).unwrap()
 }
 
 fn plan(architecture: &str, folder: &Path, stage: &Value) -> Result<Estimate, Vec<Problem>> {
