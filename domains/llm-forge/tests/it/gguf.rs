@@ -159,7 +159,7 @@ fn perplexity_and_divergence_come_from_their_own_program() {
     println!("perplexity {exact:?}; divergence from itself {:?}, of Q8_0 {:?}", same.mean, rounded.mean);
     // Logits are kept in 16 bits, so that even the file itself is a little away.
     assert!(same.mean.value.abs() < 1e-3 && same.mean.value < rounded.mean.value, "{same:?} {rounded:?}");
-    assert!((rounded.perplexity_ratio.value - 1.0).abs() < 0.05, "{rounded:?}");
+    assert!(rounded.mean.value < 0.05 && rounded.same_top_percent.value > 90.0, "{rounded:?}");
 }
 
 #[test]
