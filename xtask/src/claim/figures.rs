@@ -16,6 +16,8 @@ pub struct Figures {
     pub base: f64,
     /// Experts chosen by counting on a calibration corpus of the same text.
     pub matching: f64,
+    /// Experts chosen by REAP on the same calibration corpus.
+    pub reap: f64,
     /// Experts chosen by the norms of the router's rows.
     pub router_l2: f64,
     /// Experts chosen by counting on a calibration corpus of another text, for each other text.
@@ -68,7 +70,14 @@ impl Figures {
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "seed {} {:10} base {:.4}", self.seed, self.domain.name(), self.base)?;
-        write!(f, "  matching {:.4}  router L2 {:.4}  mismatched {:.4}", self.matching, self.router_l2, self.mismatched_mean())?;
+        write!(
+            f,
+            "  matching {:.4}  REAP {:.4}  router L2 {:.4}  mismatched {:.4}",
+            self.matching,
+            self.reap,
+            self.router_l2,
+            self.mismatched_mean()
+        )?;
         for (domain, value) in &self.mismatched {
             write!(f, "  {} {value:.4}", domain.name())?;
         }
@@ -90,7 +99,7 @@ pub mod tests {
     pub fn in_order(seed: u64, domain: Domain) -> Figures {
         let [first, second] = [4.0, 16.0];
         let mismatched = super::super::others(domain).zip([first, second]).collect();
-        Figures { seed, domain, base: 1.5, matching: 2.0, router_l2: 5.0, mismatched, random: vec![4.0, 9.0] }
+        Figures { seed, domain, base: 1.5, matching: 2.0, reap: 1.9, router_l2: 5.0, mismatched, random: vec![4.0, 9.0] }
     }
 
     #[test]

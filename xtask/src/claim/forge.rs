@@ -33,6 +33,7 @@ const BY_COUNT: &str = "calibration-aware-activation-count";
 /// Tokens after which an example is cut.
 const LENGTH_MAX: u64 = 256;
 const ROUTER_L2: &str = "router L2";
+const REAP: &str = "REAP";
 
 /// What is needed to forge one text after another.
 pub struct Forge {
@@ -179,7 +180,8 @@ fn stages(domain: Domain) -> Vec<Value> {
 }
 
 fn controls(domain: Domain) -> Vec<Value> {
-    let mut controls = vec![json!({"name": ROUTER_L2, "strategy": "router-gate-l2"})];
+    let reap = json!({"name": REAP, "strategy": "reap", "calibrationCorpus": domain.name()});
+    let mut controls = vec![json!({"name": ROUTER_L2, "strategy": "router-gate-l2"}), reap];
     controls.extend(
         others(domain).map(|other| json!({"name": other.name(), "strategy": BY_COUNT, "calibrationCorpus": other.name()})),
     );
@@ -210,6 +212,7 @@ fn figures(seed: u64, domain: Domain, document: &Value) -> Result<Figures, Strin
         domain,
         base: metric("base")?,
         matching: metric("forged")?,
+        reap: metric(REAP)?,
         router_l2: metric(ROUTER_L2)?,
         mismatched: others(domain).map(|other| Ok((other, metric(other.name())?))).collect::<Result<_, String>>()?,
         random: RANDOM_SEEDS.map(|seed| metric(&random(seed))).collect::<Result<_, String>>()?,
@@ -258,7 +261,7 @@ mod tests {
 
     fn document() -> Value {
         let metrics = json!({
-            "base": 2.0, "forged": 2.5, "router L2": 3.0, "code": 4.0, "arithmetic": 5.0,
+            "base": 2.0, "forged": 2.5, "REAP": 2.25, "router L2": 3.0, "code": 4.0, "arithmetic": 5.0,
             "random 1": 6.0, "random 2": 7.0, "random 3": 8.0, "random 4": 9.0, "random 5": 10.0,
         });
         json!({"results": {"benchmarks": [{"name": "perplexity", "subset": "prose", "metric": "perplexity", "metrics": metrics}]}})
@@ -272,6 +275,7 @@ mod tests {
             domain: Domain::Prose,
             base: 2.0,
             matching: 2.5,
+            reap: 2.25,
             router_l2: 3.0,
             mismatched: vec![(Domain::Code, 4.0), (Domain::Arithmetic, 5.0)],
             random: vec![6.0, 7.0, 8.0, 9.0, 10.0],
@@ -281,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_document_without_a_figure_is_refused_and_none_is_made_up() {
-        for name in ["base", "forged", "router L2", "code", "arithmetic", "random 5"] {
+        for name in ["base", "forged", "REAP", "router L2", "code", "arithmetic", "random 5"] {
             let mut lacking = document();
             lacking["results"]["benchmarks"][0]["metrics"].as_object_mut().unwrap().remove(name);
             let said = figures(0, Domain::Prose, &lacking).unwrap_err();
