@@ -229,7 +229,7 @@ const STAGES: &[Rules] = &[
         r#"{"criteria": [{"name": "a", "strategy": "random", "seeds": [1]}], "budgets": [{"keepRatio": 0.5}], "evaluationCorpora": ["c"]}"#,
         &[
             ("criteria", LEFT_OUT, "missing-field"),
-            ("criteria", "[]", "out-of-range"),
+            ("criteria", "[]", "wrong-length"),
             ("criteria.0.strategy", "\"best\"", "unknown-value"),
             ("criteria.0.name", "\"../a\"", "pattern-mismatch"),
             ("criteria.0.seeds", "[-1]", "out-of-range"),

@@ -1,12 +1,5 @@
 //! Ways out of the sandbox, tried for real, under both isolations. Each attempt is a Python program that passes only when it was refused;
 //! where it does no harm it is run outside too, where it must get through, so that no attempt passes because it was written wrongly.
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    clippy::disallowed_methods,
-    missing_docs,
-    reason = "tests panic when something is off and say what they skip"
-)]
 
 use std::path::Path;
 use std::process::Command;
