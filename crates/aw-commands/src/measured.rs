@@ -14,6 +14,8 @@ pub struct Benchmark {
     pub name: String,
     /// Which part of it, or which corpus.
     pub subset: Option<String>,
+    /// Which of the artifact's files it was measured on, where that is one tier of several.
+    pub tier: Option<String>,
     /// What is measured.
     pub metric: Option<String>,
     /// What it is measured in.
@@ -66,6 +68,7 @@ fn benchmark(node: &Node) -> Benchmark {
     Benchmark {
         name: text("name").unwrap_or_else(|| "unnamed".into()),
         subset: text("subset"),
+        tier: text("tier"),
         metric: text("metric"),
         unit,
         values,

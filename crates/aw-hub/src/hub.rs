@@ -142,10 +142,9 @@ impl Hub {
             stopped.load(Ordering::Relaxed)
         };
         let download = Download { client: &self.client, cache: &self.cache, snapshot, tell: &tell, stop: &stop };
-        let outcome = each(&missing, |file| if stop() { Err(HubError::Cancelled) } else { download.run(file) }, &|| {
+        each(&missing, |file| if stop() { Err(HubError::Cancelled) } else { download.run(file) }, &|| {
             stopped.store(true, Ordering::Relaxed);
-        });
-        outcome
+        })
     }
 
     /// Reads a file that is there and holds it against its listed hash.

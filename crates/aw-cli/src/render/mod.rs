@@ -94,7 +94,8 @@ fn row(benchmark: &Benchmark, columns: &[&str]) -> Vec<String> {
     let metric = benchmark.metric.clone().filter(|metric| *metric != benchmark.name);
     let measures: Vec<String> = metric.into_iter().chain(benchmark.unit.clone()).collect();
     let measures = measures.join(", ");
-    let names = [benchmark.name.clone(), benchmark.subset.clone().unwrap_or_default(), measures];
+    let on: Vec<&str> = [&benchmark.subset, &benchmark.tier].into_iter().flatten().map(String::as_str).collect();
+    let names = [benchmark.name.clone(), on.join(", "), measures];
     names.into_iter().chain(columns.iter().map(|name| benchmark.values.get(*name).map_or(String::new(), value))).collect()
 }
 

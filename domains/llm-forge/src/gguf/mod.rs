@@ -146,5 +146,5 @@ fn label(tensors: &[Planned]) -> String {
             shared += elements;
         }
     }
-    size_label(total, shared, expert, if stacked == 0 { 0 } else { counts / stacked })
+    size_label(total, shared, expert, counts.checked_div(stacked).unwrap_or(0))
 }

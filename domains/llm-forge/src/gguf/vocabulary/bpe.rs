@@ -1,6 +1,6 @@
 //! Byte-level BPE from `tokenizer.json`.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use aw_alloy::digest::Digest;
@@ -27,7 +27,7 @@ struct Bpe {
     #[serde(rename = "type")]
     kind: Option<String>,
     #[serde(default)]
-    vocab: HashMap<String, u32>,
+    vocab: BTreeMap<String, u32>,
     #[serde(default)]
     merges: Vec<Merge>,
     #[serde(default)]
@@ -94,6 +94,10 @@ pub(super) fn read(folder: &Path, size: u32, named: Option<&str>) -> Result<(Tok
     }
     let mut texts: Vec<Option<(&str, TokenType)>> = vec![None; size as usize];
     let mut put = |id: u32, text, kind| match texts.get_mut(id as usize) {
+        // Added tokens may name one of the vocabulary again; two of the vocabulary never share a number.
+        Some(Some((other, _))) if kind == TokenType::Normal => {
+            Err(refused(format!("`tokenizer.json`: tokens `{other}` and `{text}` have the same id {id}")))
+        }
         Some(place) => {
             *place = Some((text, kind));
             Ok(())

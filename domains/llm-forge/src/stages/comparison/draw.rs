@@ -123,5 +123,5 @@ fn convergence(corpus: &str, report: &Report, growth: &Growth) -> LineChart {
 /// Whether it is 16, 64, 256 and so on.
 fn is_power_of_four(tokens: f64) -> bool {
     let tokens = tokens as u64;
-    tokens.is_power_of_two() && tokens.trailing_zeros() % 2 == 0
+    tokens.is_power_of_two() && tokens.trailing_zeros().is_multiple_of(2)
 }
