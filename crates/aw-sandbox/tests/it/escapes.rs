@@ -327,7 +327,7 @@ fn a_program_ends_with_its_caller() {
     for isolation in isolations() {
         let name = if isolation == Isolation::Namespaces { "namespaces" } else { "landlock" };
         let mut caller = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "a_program_ends_with_its_caller", "--test-threads=1"])
+            .args(["--exact", "escapes::a_program_ends_with_its_caller", "--test-threads=1"])
             .env("AW_SANDBOX_CALLER", name)
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::null())

@@ -166,7 +166,7 @@ fn lines(output: &Output) -> impl Iterator<Item = &str> {
 }
 
 fn absent(output: &Output, label: &str) -> LlamaCppError {
-    let got = if output.stderr.trim().is_empty() { &output.stdout } else { &output.stderr };
+    let got = if output.stdout.trim().is_empty() { &output.stderr } else { &output.stdout };
     LlamaCppError::Output { program: PERPLEXITY, expected: format!("a line `{label}` with finite numbers"), got: shortened(got) }
 }
 

@@ -221,7 +221,8 @@ impl Server<'_> {
     fn complete_prompt(&self, prompt: Prompt<'_>, tokens_max: usize, stop: &[&str]) -> Result<Completion, LlamaCppError> {
         let body = json!({
             "prompt": prompt.to_json(), "n_predict": tokens_max, "stop": stop, "return_tokens": true, "cache_prompt": false,
-            "temperature": 0.0, "samplers": [], "response_fields": FIELDS,
+            // Greedy: without a sampler that cuts to the likeliest, the server draws from the whole distribution.
+            "samplers": ["top_k"], "top_k": 1, "response_fields": FIELDS,
         });
         let answer = self.completion(&body)?;
         if answer.truncated {

@@ -282,7 +282,7 @@ fn every_benchmark_is_measured_beside_the_base() {
         let samples = rows(&files, &format!("evaluation/{name}.problems.forged.jsonl"));
         assert_eq!(samples.len(), 3);
         assert_eq!(samples[0]["passed"], true, "{samples:#?}");
-        let counted = if name == "humaneval" { "passed" } else { "plusPassed" };
+        let counted = if name == "humaneval" { "passed" } else { "plus_passed" };
         let passed = samples.iter().filter(|sample| sample[counted] == true).count();
         assert_eq!((&row["counts"]["forged"]["passed"], &row["counts"]["forged"]["total"]), (&json!(passed), &json!(3)));
         let points = (1000.0 * passed as f64 / 3.0).round() / 10.0;
