@@ -61,6 +61,9 @@ pub struct Percentiles {
     pub maximum: f64,
 }
 
+/// Runs of a program whose log may be cut off.
+const ATTEMPTS: u32 = 25;
+
 impl LlamaCpp {
     /// Perplexity of a text file, as llama.cpp defines it: chunks of `context` tokens, the second half of each scored.
     ///
@@ -73,10 +76,11 @@ impl LlamaCpp {
         settings: &TextSettings,
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<Measured, LlamaCppError> {
-        let output = self.measure(gguf, settings, cancelled, |command| {
+        const LAST: &str = "Final estimate: PPL =";
+        let output = self.measure_to(LAST, gguf, settings, cancelled, |command| {
             command.arg("--file").arg(text);
         })?;
-        labelled(&output, "Final estimate: PPL =", "+/-")
+        labelled(&output, LAST, "+/-")
     }
 
     /// Writes the base's predictions on a text into `logits`, for [`LlamaCpp::kl_divergence`]. Takes two bytes for each entry of the
@@ -117,7 +121,8 @@ impl LlamaCpp {
         settings: &TextSettings,
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<KlDivergence, LlamaCppError> {
-        let output = self.measure(gguf, settings, cancelled, |command| {
+        const LAST: &str = "Same top p:";
+        let output = self.measure_to(LAST, gguf, settings, cancelled, |command| {
             command.arg("--kl-divergence-base").arg(logits).arg("--kl-divergence");
         })?;
         let pair = |label: &str| labelled(&output, label, "±");
@@ -132,9 +137,32 @@ impl LlamaCpp {
                 p99_9: one("99.9%   KLD:")?,
                 maximum: one("Maximum KLD:")?,
             },
-            same_top_percent: pair("Same top p:")?,
+            same_top_percent: pair(LAST)?,
             perplexity_ratio: labelled(&output, "Mean PPL(Q)/PPL(base)         :", "±")?,
         })
+    }
+
+    /// As [`LlamaCpp::measure`], for a result whose last line starts with `last`.
+    ///
+    /// llama.cpp writes its log on a thread of its own and may end before that thread has written everything, the more so the busier the
+    /// machine (`common_log_main` in `common/log.cpp` says so). A run that ended well without its last line is run again: it computes the same.
+    fn measure_to(
+        &self,
+        last: &str,
+        gguf: &Path,
+        settings: &TextSettings,
+        cancelled: &(dyn Fn() -> bool + Sync),
+        arguments: impl Fn(&mut std::process::Command),
+    ) -> Result<Output, LlamaCppError> {
+        let whole = |output: &Output| lines(output).any(|line| line.contains(last));
+        let mut output = self.measure(gguf, settings, cancelled, &arguments)?;
+        for _ in 1..ATTEMPTS {
+            if whole(&output) {
+                break;
+            }
+            output = self.measure(gguf, settings, cancelled, &arguments)?;
+        }
+        Ok(output)
     }
 
     fn measure(
