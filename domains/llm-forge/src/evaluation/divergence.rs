@@ -35,6 +35,7 @@ pub fn of_token(base: &[f32], other: &[f32]) -> (f64, bool) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::disallowed_methods, reason = "held to within a tolerance")]
     use super::*;
 
     #[test]

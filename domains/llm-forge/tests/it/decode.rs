@@ -85,8 +85,9 @@ fn generation_ends_where_it_is_told_to() {
     let stopped = GenerateSettings { max_tokens: 8, stop: vec![all[3]] };
     let first = all.iter().position(|token| *token == all[3]).unwrap();
     assert_eq!(generate(model, &prompt, &stopped, options(1, 64)).unwrap(), all[..first]);
-    let asked =
-        generate_all(model, None, &[prompt.clone()], &free, options(1, 64), |place, tokens| place == 0 && tokens.len() < 5);
+    let asked = generate_all(model, None, std::slice::from_ref(&prompt), &free, options(1, 64), |place, tokens| {
+        place == 0 && tokens.len() < 5
+    });
     assert_eq!(asked.unwrap(), [all[..5].to_vec()]);
     let none = GenerateSettings { max_tokens: 0, stop: Vec::new() };
     assert_eq!(generate(model, &prompt, &none, options(1, 64)).unwrap(), Vec::<u32>::new());

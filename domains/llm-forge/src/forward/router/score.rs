@@ -24,6 +24,7 @@ pub(super) fn normalise(weights: &mut [f32], at_least: f32, plus: f32) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "quotients of powers of two are exact")]
     use super::*;
 
     #[test]

@@ -32,6 +32,7 @@ fn weighed(isa: Isa, logits: &[f32], without: Option<u32>, jitter: f32, near: &m
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::disallowed_methods, reason = "held to within a tolerance")]
     use super::*;
 
     #[test]
