@@ -1,0 +1,6 @@
+//! Contracts from one ontology: the model, and what is made of it.
+//!
+//! An ontology becomes a [`model::Model`], whatever it was written in; everything after that reads the model alone.
+
+pub mod diagnostic;
+pub mod model;

@@ -1,0 +1,5 @@
+//! Tests of the domain `codegen`.
+#![allow(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
+
+mod model;
+mod reference;
