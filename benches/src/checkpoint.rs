@@ -247,18 +247,23 @@ pub fn write_tokenizer(folder: &Path, vocab: usize) -> Result<(), BenchError> {
     let mut words: Vec<String> = letters.iter().map(char::to_string).collect();
     let mut merges = Vec::new();
     let mut left = 0;
-    while words.len() < vocab {
+    while words.len() + 1 < vocab {
         let stem = words[left].clone();
-        for letter in letters.iter().take(vocab - words.len()) {
+        for letter in letters.iter().take(vocab - 1 - words.len()) {
             merges.push(json!([stem, letter.to_string()]));
             words.push(format!("{stem}{letter}"));
         }
         left += 1;
     }
     let vocab: Map<String, Value> = words.into_iter().enumerate().map(|(id, word)| (word, json!(id))).collect();
+    // transformers adds this token to a Qwen tokenizer that lacks it, which would then have one token more than the model.
+    let end = json!({
+        "id": vocab.len(), "content": "<|endoftext|>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+        "special": true,
+    });
     let level = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
     let tokenizer = json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null, "pre_tokenizer": level,
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [end], "normalizer": null, "pre_tokenizer": level,
         "post_processor": null, "decoder": level,
         "model": {
             "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null, "end_of_word_suffix": null,

@@ -9,8 +9,9 @@ use std::time::Instant;
 use aw_gguf::mix::FileType;
 use llm_forge::families::Model;
 use llm_forge::forward::Options;
+use llm_forge::forward::kernels::Precision;
 use llm_forge::gguf::{GgufModel, Naming};
-use llm_forge::profile::{ProfileError, measure_sequences};
+use llm_forge::profile::{Pass, ProfileError, measure_pass};
 use llm_forge::progress;
 use llm_forge::prune::{DEFAULT_SHARD_BYTES, FolderOutput, Selection, Strategy, plan_prune, rewrite, router_l2};
 use serde_json::{Value, json};
@@ -42,6 +43,9 @@ pub enum Job {
         ids: PathBuf,
         /// Threads.
         threads: usize,
+        /// Whether projections are computed in bf16.
+        #[arg(long)]
+        bf16: bool,
     },
     /// Write a model as one GGUF file.
     Convert {
@@ -63,8 +67,9 @@ impl Job {
             Self::Prune { model, out, keep, threads } => {
                 prune(model, out, *keep, *threads).map_err(|source| BenchError::Job { job: "prune", source })
             }
-            Self::Profile { model, ids, threads } => {
-                profile(model, ids, *threads).map_err(|source| BenchError::Job { job: "profile", source })
+            Self::Profile { model, ids, threads, bf16 } => {
+                let precision = if *bf16 { Precision::Bf16 } else { Precision::F32 };
+                profile(model, ids, *threads, precision).map_err(|source| BenchError::Job { job: "profile", source })
             }
             Self::Convert { model, out, kind, threads } => {
                 convert(model, out, kind, *threads).map_err(|source| BenchError::Job { job: "convert", source })
@@ -82,14 +87,15 @@ fn prune(model: &Path, out: &Path, keep: usize, threads: usize) -> Result<Value,
     Ok(json!({"seconds": started.elapsed().as_secs_f64(), "bytesIn": plan.bytes_in, "bytesOut": plan.bytes_out}))
 }
 
-fn profile(model: &Path, ids: &Path, threads: usize) -> Result<Value, Box<dyn Error>> {
+fn profile(model: &Path, ids: &Path, threads: usize, precision: Precision) -> Result<Value, Box<dyn Error>> {
     let bytes = fs::read(ids)?;
     let ids: Vec<u32> = bytes.chunks_exact(4).map(|id| u32::from_le_bytes([id[0], id[1], id[2], id[3]])).collect();
     let sequences = ids.chunks(SEQUENCE).map(|sequence| Ok::<_, ProfileError>(sequence.to_vec()));
     let model = Model::open(model, None)?;
     let started = Instant::now();
     let count = ids.len().div_ceil(SEQUENCE) as u64;
-    let profile = measure_sequences(&model, None, (count, sequences), Options::with_threads(threads), &progress::ignore)?;
+    let pass = Pass { precision, ..Pass::default() };
+    let profile = measure_pass(&model, None, (count, sequences), pass, Options::with_threads(threads), &progress::ignore)?;
     let seconds = started.elapsed().as_secs_f64();
     let counts: Vec<&Vec<u64>> = profile.layers.values().map(|layer| &layer.activation_count).collect();
     Ok(json!({

@@ -18,11 +18,12 @@ const TOKENS: usize = 8 * BATCH * SEQUENCE;
 const BATCH: usize = 4;
 
 const OURS: &str = "alloyworks, every metric";
+const OURS_BF16: &str = "alloyworks, every metric, bf16";
 const COUNT: &str = "transformers, counts only";
 const REAP: &str = "transformers, counts and REAP";
 
 /// The row.
-pub const ROW: Row = Row { name: "profile", contenders: &[OURS, COUNT, REAP], run, section };
+pub const ROW: Row = Row { name: "profile", contenders: &[OURS, OURS_BF16, COUNT, REAP], run, section };
 
 fn run(bench: &Bench, keep: Keep<'_>) -> Result<(), BenchError> {
     let model = MIDDLE.write(&bench.work.join("middle"), Weights::Random)?;
@@ -32,13 +33,16 @@ fn run(bench: &Bench, keep: Keep<'_>) -> Result<(), BenchError> {
     let tokens = (0..TOKENS).flat_map(|_| ((step(&mut state) % MIDDLE.vocab as u64) as u32).to_le_bytes());
     fs::write(&ids, tokens.collect::<Vec<u8>>()).at("write", &ids)?;
     let warm = || warm(&model.folder);
-    let ours = || {
-        let mut command = bench.job("profile");
-        command.args([&model.folder, &ids]).arg(THREADS.to_string());
-        command
-    };
-    let mut contenders =
-        vec![Contender { name: OURS, prepare: Box::new(warm), command: Box::new(ours), read: Box::new(last_json) }];
+    let mut contenders = Vec::new();
+    for (name, bf16) in [(OURS, false), (OURS_BF16, true)] {
+        let (folder, ids) = (&model.folder, &ids);
+        let command = move || {
+            let mut command = bench.job("profile");
+            command.args([folder, ids]).arg(THREADS.to_string()).args(bf16.then_some("--bf16"));
+            command
+        };
+        contenders.push(Contender { name, prepare: Box::new(warm), command: Box::new(command), read: Box::new(last_json) });
+    }
     for (name, mode) in [(COUNT, "count"), (REAP, "reap")] {
         let Some(python) = &bench.python else { continue };
         let (folder, ids) = (&model.folder, &ids);
@@ -69,7 +73,7 @@ fn section(samples: &[Sample]) -> Section {
     });
     section.say(format!(
         "The model of the prune row, {TOKENS} random tokens in sequences of {SEQUENCE}, two threads. Alloyworks gathers every metric in \
-         one pass in f32 arithmetic; transformers runs in bfloat16, {BATCH} sequences at once, the output matrix left out{}. Speed \
+         one pass, in f32 arithmetic and with its projections in bf16; transformers runs in bfloat16, {BATCH} sequences at once, the output matrix left out{}. Speed \
          leaves loading out on both sides; Alloyworks reads weights during the pass, which counts.",
         versions.unwrap_or_default()
     ));
@@ -80,6 +84,8 @@ fn section(samples: &[Sample]) -> Section {
     });
     section.ratio(samples, "tokens/s: alloyworks / transformers, counts", OURS, COUNT, speed);
     section.ratio(samples, "tokens/s: alloyworks / transformers, REAP", OURS, REAP, speed);
+    section.ratio(samples, "tokens/s: alloyworks in bf16 / transformers, counts", OURS_BF16, COUNT, speed);
+    section.ratio(samples, "tokens/s: alloyworks in bf16 / transformers, REAP", OURS_BF16, REAP, speed);
     section.ratio(samples, "peak resident: alloyworks / transformers, counts", OURS, COUNT, resident);
     if let Some(differing) = differing_share(samples) {
         section.say(format!(
@@ -90,6 +96,8 @@ fn section(samples: &[Sample]) -> Section {
     let speed = section.median_ratio("tokens/s: alloyworks / transformers, counts");
     let memory = section.median_ratio("peak resident: alloyworks / transformers, counts");
     section.target(Target::at_least("tokens/s with every metric, of transformers counting only", speed, 1.0, ""));
+    let reap = section.median_ratio("tokens/s: alloyworks in bf16 / transformers, REAP");
+    section.target(Target::at_least("tokens/s with every metric in bf16, of transformers with REAP", reap, 1.5, ""));
     section.target(Target::at_most("peak resident memory, of transformers counting only", memory, 0.35, ""));
     section
 }
