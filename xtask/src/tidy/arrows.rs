@@ -6,7 +6,7 @@ use super::{Member, Repository};
 
 /// The core, lowest layer first. A crate may name only crates of lower layers, and those of [`SIDEWAYS`].
 const LAYERS: [&[&str]; 5] = [
-    &["aw-alloy", "aw-gguf", "aw-sandbox"],
+    &["aw-alloy", "aw-gguf", "aw-rdf", "aw-sandbox"],
     &["aw-domain", "aw-hub", "aw-store"],
     &["aw-foundry", "aw-grid", "aw-line"],
     &["aw-commands"],
@@ -20,7 +20,7 @@ const COMPOSITION_ROOT: &str = "aw-commands";
 const TESTKIT: &str = "aw-testkit";
 /// What a domain may name: the contract for domain authors, what that re-exports, file formats, the place models are published, and
 /// the place programs nobody has read are run in.
-const FOR_DOMAINS: [&str; 5] = ["aw-alloy", "aw-domain", "aw-gguf", "aw-hub", "aw-sandbox"];
+const FOR_DOMAINS: [&str; 6] = ["aw-alloy", "aw-domain", "aw-gguf", "aw-hub", "aw-rdf", "aw-sandbox"];
 
 /// One entry of a manifest's dependency tables.
 #[derive(Debug, PartialEq)]

@@ -1,0 +1,40 @@
+//! Where a document first writes the subjects somebody asks about: for messages about a graph that was read before.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::problem::Place;
+use crate::{Format, turtle};
+
+/// Looks up where subjects stand. A second pass over the text, made only when there is something to tell.
+#[derive(Debug)]
+pub struct Places<'a> {
+    wanted: &'a BTreeSet<String>,
+    found: BTreeMap<String, Place>,
+}
+
+impl<'a> Places<'a> {
+    /// Where each wanted subject (an absolute IRI) is first written as the subject of a statement. Those that are not found are absent:
+    /// bytes that are no correct document are looked at as far as they go, and JSON-LD is searched for the IRI as it is, or as a
+    /// compact IRI of the outermost context.
+    pub fn of(bytes: &[u8], format: Format, base: Option<&str>, wanted: &'a BTreeSet<String>) -> BTreeMap<String, Place> {
+        let mut places = Self { wanted, found: BTreeMap::new() };
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        match format {
+            Format::Turtle | Format::NTriples => turtle::places(text, base, &mut places),
+            Format::JsonLd => {}
+        }
+        places.found
+    }
+
+    pub(crate) fn all_found(&self) -> bool {
+        self.found.len() == self.wanted.len()
+    }
+
+    /// Notes a subject unless it was seen before or nobody asks.
+    pub(crate) fn found(&mut self, iri: String, place: impl FnOnce() -> Place) {
+        if self.wanted.contains(&iri) {
+            self.found.entry(iri).or_insert_with(place);
+        }
+    }
+}
