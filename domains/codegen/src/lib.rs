@@ -3,4 +3,5 @@
 //! An ontology becomes a [`model::Model`], whatever it was written in; everything after that reads the model alone.
 
 pub mod diagnostic;
+pub mod emit;
 pub mod model;

@@ -1,0 +1,3 @@
+//! Source files of the reference model and of models that try to break them.
+
+mod vectors;
