@@ -17,6 +17,8 @@ pub(crate) struct Intake<'a> {
     quads: Vec<Quad>,
     text: usize,
     blank: HashMap<BlankNode, BlankNode>,
+    /// Remarks that were not kept.
+    pub more: usize,
 }
 
 /// A limit that does not hold any more.
@@ -26,7 +28,7 @@ fn above(what: &'static str, limit: usize) -> Fault {
 
 impl<'a> Intake<'a> {
     pub fn new(limits: &'a Limits) -> Self {
-        Self { limits, quads: Vec::new(), text: 0, blank: HashMap::new() }
+        Self { limits, quads: Vec::new(), text: 0, blank: HashMap::new(), more: 0 }
     }
 
     /// Counts text that is held for the document besides its statements.
@@ -102,8 +104,8 @@ impl<'a> Intake<'a> {
         remarks
             .extend(named.map(|(name, statements)| Remark { place: None, omission: Omission::NamedGraph { name, statements } }));
         let kept = self.limits.reports;
-        if remarks.len() > kept {
-            let count = remarks.len() - kept;
+        let count = self.more + remarks.len().saturating_sub(kept);
+        if count > 0 {
             remarks.truncate(kept);
             remarks.push(Remark { place: None, omission: Omission::More { count } });
         }

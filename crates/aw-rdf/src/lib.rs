@@ -20,12 +20,15 @@
 //! in each process**: whoever writes something that has to be the same twice sorts first, or takes the canonical form. Blank nodes
 //! are named `b0`, `b1` and so on in the order of reading, so that the same document gives the same names.
 //!
+//! JSON-LD is read without any context that is not in the document. Members that mean nothing in RDF are told as [remarks](Remark).
+//!
 //! Turtle and N-Triples are read by oxttl. A scan goes before it that bounds what oxttl does not: nesting, and IRIs that grow out of
 //! one another.
 
 pub mod canonical;
 mod format;
 mod intake;
+mod jsonld;
 mod limits;
 mod places;
 mod problem;
@@ -87,8 +90,9 @@ fn reading(
             Ok((BTreeMap::new(), Vec::new()))
         }
         Format::JsonLd => {
-            let message = "JSON-LD is not read yet; expected Turtle or N-Triples".into();
-            Err(vec![Problem::new(Fault::Syntax(message))])
+            let declared = jsonld::read(text, base, limits, intake, None).map_err(|problem| vec![problem])?;
+            intake.more = declared.more;
+            Ok((declared.prefixes, declared.remarks))
         }
     }
 }

@@ -25,7 +25,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 32 MiB (codegen, section 6), 500,000 statements, 100 levels, 1 MiB a literal, 8 KiB an IRI, 256 MiB of terms, 20,000,000 steps,
+    /// 32 MiB (codegen, section 6), 500,000 statements, 100 levels, 1 MiB a literal, 8 KiB an IRI, 256 MiB of terms, 10,000,000 steps,
     /// 100 reports.
     fn default() -> Self {
         Self {
@@ -35,7 +35,7 @@ impl Default for Limits {
             literal: 1 << 20,
             iri: 8 << 10,
             text: 256 << 20,
-            steps: 20_000_000,
+            steps: 10_000_000,
             reports: 100,
         }
     }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::intake::Intake;
 use crate::problem::Place;
-use crate::{Format, turtle};
+use crate::{Format, Limits, jsonld, turtle};
 
 /// Looks up where subjects stand. A second pass over the text, made only when there is something to tell.
 #[derive(Debug)]
@@ -14,15 +15,17 @@ pub struct Places<'a> {
 
 impl<'a> Places<'a> {
     /// Where each wanted subject (an absolute IRI) is first written as the subject of a statement. Those that are not found are absent:
-    /// bytes that are no correct document are looked at as far as they go, and JSON-LD is searched for the IRI as it is, or as a
-    /// compact IRI of the outermost context.
+    /// bytes that are no correct document are looked at as far as they go. Of JSON-LD it is the place of the node object.
     pub fn of(bytes: &[u8], format: Format, base: Option<&str>, wanted: &'a BTreeSet<String>) -> BTreeMap<String, Place> {
         let mut places = Self { wanted, found: BTreeMap::new() };
         let text = std::str::from_utf8(bytes).unwrap_or_default();
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         match format {
             Format::Turtle | Format::NTriples => turtle::places(text, base, &mut places),
-            Format::JsonLd => {}
+            Format::JsonLd => {
+                let limits = Limits::default();
+                let _ = jsonld::read(text, base, &limits, &mut Intake::new(&limits), Some(&mut places));
+            }
         }
         places.found
     }

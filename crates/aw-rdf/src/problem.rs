@@ -153,7 +153,7 @@ pub enum Omission {
         reason: &'static str,
     },
     /// More remarks than are collected.
-    #[error("{count} more remarks of this kind")]
+    #[error("{count} more remarks")]
     More {
         /// How many.
         count: usize,

@@ -80,3 +80,76 @@ fn unclosed_things_are_problems() {
         }
     }
 }
+
+#[test]
+fn json_ld_nesting() {
+    for bracket in ["[", "{\"a:a\":", "{\"@context\":"] {
+        assert_eq!(limit(&bracket.repeat(2_000_000), Format::JsonLd), "nested objects and arrays");
+    }
+    // As deep as is allowed, of each thing that is read within itself.
+    for (open, core, close) in [
+        ("{\"a:a\":", "1", "}"),
+        ("[", "1", "]"),
+        ("{\"@graph\":", "1", "}"),
+        ("{\"@included\":", "{}", "}"),
+        ("{\"@list\":", "1", "}"),
+        ("{\"@context\":{\"t\":", "\"a:b\"", "}}"),
+    ] {
+        let levels = 100 / open.matches(['{', '[']).count();
+        let text = format!(
+            "{{\"@context\":{{\"a:a\":{{\"@container\":\"@list\"}}}},\"a:a\":{}{core}{}}}",
+            open.repeat(levels - 1),
+            close.repeat(levels - 1)
+        );
+        let _ = read(text.as_bytes(), Format::JsonLd, &Limits::default(), None);
+        let nests = format!("{{\"@context\":{{\"t\":\"a:t\"}},{}\"t\":1{}}}", "\"@nest\":{".repeat(90), "}".repeat(90));
+        assert_eq!(read(nests.as_bytes(), Format::JsonLd, &Limits::default(), None).unwrap().graph.len(), 1);
+    }
+    let scoped = format!("{{\"@context\":{}1{}}}", "{\"t\":{\"@id\":\"a:b\",\"@context\":".repeat(45), "}}".repeat(45));
+    assert!(read(scoped.as_bytes(), Format::JsonLd, &Limits::default(), None).is_err());
+}
+
+#[test]
+fn json_ld_contexts_that_cost_much() {
+    let terms: Vec<String> = (0..20_000).map(|it| format!("\"t{it}\":\"a:{it}\"")).collect();
+    let objects = "{\"@context\":{\"x\":\"a:x\"},\"a:b\":1},".repeat(100_000);
+    let copies = format!("{{\"@context\":{{{}}},\"@graph\":[{objects}1]}}", terms.join(","));
+    assert_eq!(limit(&copies, Format::JsonLd), "steps of using contexts");
+    // Each term has a context of its own, and each is looked at when the term is defined.
+    let scoped: Vec<String> =
+        (0..50_000).map(|it| format!("\"t{it}\":{{\"@id\":\"a:{it}\",\"@context\":{{\"x\":\"a:x\"}}}}")).collect();
+    assert_eq!(limit(&format!("{{\"@context\":{{{}}}}}", scoped.join(",")), Format::JsonLd), "steps of using contexts");
+    // A context used anew at each object.
+    let used = "{\"t\":{\"x0\":{}}},".repeat(100_000);
+    let inner: Vec<String> = (0..1_000).map(|it| format!("\"x{it}\":\"a:{it}\"")).collect();
+    let used =
+        format!("{{\"@context\":{{\"t\":{{\"@id\":\"a:t\",\"@context\":{{{}}}}}}},\"@graph\":[{used}1]}}", inner.join(","));
+    assert_eq!(limit(&used, Format::JsonLd), "steps of using contexts");
+}
+
+#[test]
+fn json_ld_terms_that_grow() {
+    let chain: Vec<String> = (0..100_000).map(|it| format!("\"t{it}\":\"t{}:xxxxxxxx\"", it + 1)).collect();
+    assert_eq!(limit(&format!("{{\"@context\":{{{}}}}}", chain.join(",")), Format::JsonLd), "terms defined by one another");
+    let chain: Vec<String> =
+        (1..100_000).map(|it| format!("\"t{it}\":{{\"@id\":\"t{}:xxxxxxxx\",\"@prefix\":true}}", it - 1)).collect();
+    let chain = format!("{{\"@context\":{{\"t0\":{{\"@id\":\"a:\",\"@prefix\":true}},{}}}}}", chain.join(","));
+    assert_eq!(limit(&chain, Format::JsonLd), "bytes of an IRI");
+    let long = "x".repeat(8_000);
+    let values = "1,".repeat(400_000);
+    for document in [
+        format!("{{\"@id\":\"a:{long}\",\"a:p\":[{values}1]}}"),
+        format!("{{\"@context\":{{\"p\":\"a:{long}\"}},\"p\":[{values}1]}}"),
+        format!("{{\"@context\":{{\"@base\":\"a:{long}/\"}},\"a:p\":[{}1]}}", "{\"@id\":\"x\"},".repeat(100_000)),
+        format!(
+            "{{\"@context\":{{\"@vocab\":\"a:{long}/\"}},\"p\":{{{}\"x\":1}}}}",
+            (0..100_000).map(|it| format!("\"p{it}\":1,")).collect::<String>()
+        ),
+    ] {
+        assert_eq!(limit(&document, Format::JsonLd), "bytes of all terms, written out");
+    }
+    assert_eq!(limit(&format!("{{\"a:p\":[{}1]}}", "1,".repeat(4_000_000)), Format::JsonLd), "JSON values");
+    assert_eq!(limit(&format!("{{\"a:p\":[{}1]}}", "1,".repeat(600_000)), Format::JsonLd), "statements");
+    let relative = "{\"@base\":\"aaaaaaaa/\"},".repeat(100_000);
+    assert_eq!(limit(&format!("{{\"@context\":[{relative}{{}}]}}"), Format::JsonLd), "bytes of an IRI");
+}

@@ -6,3 +6,4 @@ mod canonical;
 mod conformance;
 mod documents;
 mod hostile;
+mod json_ld;

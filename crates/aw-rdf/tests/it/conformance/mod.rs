@@ -1,6 +1,7 @@
 //! The W3C's test suites, read from their manifests. What fails must be what `decisions.txt` says, no more and no less.
 
 mod canon;
+mod json_ld;
 mod manifest;
 mod turtle;
 
