@@ -5,3 +5,4 @@
 pub mod diagnostic;
 pub mod emit;
 pub mod model;
+pub mod smoke;

@@ -4,3 +4,4 @@
 mod emit;
 mod model;
 mod reference;
+mod smoke;
