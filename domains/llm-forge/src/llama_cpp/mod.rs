@@ -6,6 +6,8 @@
 //! `tools/server/README.md` and `tools/perplexity/README.md` of llama.cpp.
 
 mod error;
+mod likelihood;
+mod line;
 mod perplexity;
 mod process;
 mod server;
@@ -20,8 +22,9 @@ use serde::Serialize;
 use crate::tools::Tools;
 
 pub use error::LlamaCppError;
+pub use likelihood::TokenLikelihood;
 pub use perplexity::{KlDivergence, Measured, Percentiles, TextSettings};
-pub use server::{Completion, Server, ServerSettings, StopReason, TokenLikelihood};
+pub use server::{Completion, Server, ServerSettings, StopReason};
 
 /// The programs that are used.
 const SERVER: &str = "llama-server";

@@ -1,13 +1,15 @@
 //! `llama-server` on loopback: loading is the proof that a file loads, answering that it generates.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::error::{LlamaCppError, shortened};
+use super::likelihood::Runs;
+use super::line::Line;
 use super::process::Process;
 use super::{LlamaCpp, SERVER};
 
@@ -15,12 +17,6 @@ use super::{LlamaCpp, SERVER};
 const POLL: Duration = Duration::from_millis(20);
 /// How often a request that is waited for looks whether it was cancelled.
 const CANCEL_POLL: Duration = Duration::from_millis(50);
-/// Most bytes of an answer.
-const ANSWER_BYTES_MAX: u64 = 64 << 20;
-/// Added to the logit of a token that is to be chosen whatever the model thinks; the reported probability is taken before.
-const FORCE: f64 = 1e9;
-/// Natural logarithm of the smallest probability an `f32` holds: what a smaller one counts as.
-const LOG_PROBABILITY_MIN: f64 = -103.278_929_903_431_85;
 
 /// How a server is started.
 #[derive(Clone, Debug)]
@@ -52,9 +48,11 @@ impl ServerSettings {
 /// Greedy answers and likelihoods are those of this build on this processor; another may differ in the last digits.
 pub struct Server<'a> {
     process: Arc<Mutex<Process>>,
-    agent: ureq::Agent,
-    address: String,
-    authorization: String,
+    line: Line,
+    /// The file's tokens, for likelihoods.
+    pub(super) runs: Runs,
+    /// A token that leaves no character unfinished, once it is known.
+    pub(super) whole: OnceLock<u32>,
     cancelled: &'a (dyn Fn() -> bool + Sync),
 }
 
@@ -99,27 +97,31 @@ impl Prompt<'_> {
     }
 }
 
+/// An answer of `/completion`.
 #[derive(Deserialize)]
-struct Answered {
+pub(super) struct Answered {
     content: String,
     tokens: Vec<u32>,
     stop_type: String,
-    tokens_evaluated: usize,
-    truncated: bool,
+    pub(super) tokens_evaluated: usize,
+    pub(super) truncated: bool,
     #[serde(default)]
-    completion_probabilities: Vec<Probability>,
+    pub(super) completion_probabilities: Vec<Probability>,
 }
 
+/// What the model thought of a token before it was chosen.
 #[derive(Deserialize)]
-struct Probability {
-    id: u32,
-    logprob: f64,
-    top_logprobs: Vec<Top>,
+pub(super) struct Probability {
+    pub(super) id: u32,
+    pub(super) logprob: f64,
+    pub(super) top_logprobs: Vec<Top>,
 }
 
+/// One of the likeliest.
 #[derive(Deserialize)]
-struct Top {
-    id: u32,
+pub(super) struct Top {
+    pub(super) id: u32,
+    pub(super) logprob: f64,
 }
 
 impl LlamaCpp {
@@ -177,13 +179,9 @@ impl LlamaCpp {
             .max_redirects(0)
             .proxy(None)
             .build();
-        let server = Server {
-            process: Arc::new(Mutex::new(process)),
-            agent: config.into(),
-            address: format!("http://127.0.0.1:{port}"),
-            authorization: format!("Bearer {key}"),
-            cancelled,
-        };
+        let process = Arc::new(Mutex::new(process));
+        let line = Line::open(config.into(), port, format!("Bearer {key}"), Arc::clone(&process));
+        let server = Server { process, line, runs: Runs::of(gguf), whole: OnceLock::new(), cancelled };
         server.health()?;
         Ok(server)
     }
@@ -253,47 +251,7 @@ impl Server<'_> {
         serde_json::from_value(tokens).map_err(|_| unexpected(PATH, "`tokens`, a list of ids", &answer))
     }
 
-    /// The natural logarithm of the probability the model gives each token of `continuation` after what stands before it, and whether
-    /// it was the likeliest. Each token is forced in turn and the probability before forcing is read; what stands before is computed
-    /// once. A probability below what an `f32` holds counts as the smallest one.
-    ///
-    /// # Errors
-    /// When `context` is empty, both together are longer than the server's context, or the server does not answer as documented.
-    pub fn log_likelihood(&self, context: &[u32], continuation: &[u32]) -> Result<Vec<TokenLikelihood>, LlamaCppError> {
-        if context.is_empty() {
-            let what = "a likelihood needs at least one token before it; start with the beginning-of-sequence token".into();
-            return Err(LlamaCppError::Asked { what });
-        }
-        let mut prompt = context.to_vec();
-        let mut likelihoods = Vec::with_capacity(continuation.len());
-        for token in continuation {
-            let body = json!({
-                "prompt": prompt, "n_predict": 1, "n_probs": 1, "logit_bias": [[token, FORCE]], "return_tokens": true,
-                "cache_prompt": true, "temperature": 0.0, "samplers": [], "response_fields": FIELDS,
-            });
-            let answer = self.completion(&body)?;
-            if answer.truncated || answer.tokens_evaluated != prompt.len() {
-                let what = format!("{} tokens do not fit the server's context", prompt.len());
-                return Err(LlamaCppError::Asked { what });
-            }
-            let [Probability { id, logprob, top_logprobs }] = answer.completion_probabilities.as_slice() else {
-                let got = json!(answer.completion_probabilities.len());
-                return Err(unexpected(COMPLETION, "the probability of one token", &got));
-            };
-            let [top] = top_logprobs.as_slice() else {
-                return Err(unexpected(COMPLETION, "one likeliest token", &json!(top_logprobs.len())));
-            };
-            if id != token || logprob.is_nan() || *logprob > 1e-3 {
-                return Err(unexpected(COMPLETION, &format!("the probability of token {token}"), &json!([id, logprob])));
-            }
-            likelihoods
-                .push(TokenLikelihood { log_probability: logprob.clamp(LOG_PROBABILITY_MIN, 0.0), likeliest: top.id == *token });
-            prompt.push(*token);
-        }
-        Ok(likelihoods)
-    }
-
-    fn completion(&self, body: &Value) -> Result<Answered, LlamaCppError> {
+    pub(super) fn completion(&self, body: &Value) -> Result<Answered, LlamaCppError> {
         let answer = self.call(COMPLETION, Some(body))?;
         serde_json::from_value(answer.clone())
             .map_err(|error| unexpected(COMPLETION, &format!("a completion ({error})"), &answer))
@@ -304,80 +262,30 @@ impl Server<'_> {
         if (self.cancelled)() {
             return Err(LlamaCppError::Cancelled);
         }
-        let (sender, receiver) = mpsc::sync_channel(1);
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                // The receiver waits for this.
-                let _ = sender.send(self.send(path, body));
-            });
-            let mut cancelled = false;
-            loop {
-                match receiver.recv_timeout(CANCEL_POLL) {
-                    Ok(_) if cancelled => return Err(LlamaCppError::Cancelled),
-                    Ok(answer) => return answer,
-                    Err(mpsc::RecvTimeoutError::Timeout) if !cancelled && (self.cancelled)() => {
-                        cancelled = true;
-                        self.process.lock().unwrap_or_else(PoisonError::into_inner).kill();
-                    }
-                    Err(mpsc::RecvTimeoutError::Timeout) => {}
-                    Err(mpsc::RecvTimeoutError::Disconnected) => {
-                        return Err(LlamaCppError::Request { path, reason: "the request was lost".into() });
-                    }
+        let lost = || LlamaCppError::Request { path, reason: "the request was lost".into() };
+        self.line.send(path, body).ok_or_else(lost)?;
+        let mut cancelled = false;
+        loop {
+            match self.line.answers.recv_timeout(CANCEL_POLL) {
+                Ok(_) if cancelled => return Err(LlamaCppError::Cancelled),
+                Ok(answer) => return answer,
+                Err(mpsc::RecvTimeoutError::Timeout) if !cancelled && (self.cancelled)() => {
+                    cancelled = true;
+                    self.process.lock().unwrap_or_else(PoisonError::into_inner).kill();
                 }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Err(lost()),
             }
-        })
-    }
-
-    fn send(&self, path: &'static str, body: Option<&Value>) -> Result<Value, LlamaCppError> {
-        let address = format!("{}{path}", self.address);
-        let answer = match body {
-            None => self.agent.get(&address).header("Authorization", &self.authorization).call(),
-            Some(body) => self
-                .agent
-                .post(&address)
-                .header("Authorization", &self.authorization)
-                .content_type("application/json")
-                .send(body.to_string()),
-        };
-        let mut answer = answer.map_err(|error| self.broken(path, &error))?;
-        let status = answer.status();
-        let bytes =
-            answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec().map_err(|error| self.broken(path, &error))?;
-        if !status.is_success() {
-            let reason = format!("status {status}: {}", shortened(&String::from_utf8_lossy(&bytes)));
-            return Err(LlamaCppError::Request { path, reason });
         }
-        serde_json::from_slice(&bytes).map_err(|_| unexpected(path, "JSON", &json!(shortened(&String::from_utf8_lossy(&bytes)))))
-    }
-
-    /// A connection that broke is most often a program that ended: then that is what to say.
-    fn broken(&self, path: &'static str, error: &ureq::Error) -> LlamaCppError {
-        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        // The connection breaks a moment before the program has ended.
-        for _ in 0..10 {
-            if let Some(status) = process.ended() {
-                return process.failure(status);
-            }
-            std::thread::sleep(POLL);
-        }
-        LlamaCppError::Request { path, reason: error.to_string() }
     }
 }
 
-/// What the model thinks of one token.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct TokenLikelihood {
-    /// Natural logarithm of its probability.
-    pub log_probability: f64,
-    /// Whether no other token was likelier.
-    pub likeliest: bool,
-}
-
-const COMPLETION: &str = "/completion";
+pub(super) const COMPLETION: &str = "/completion";
 /// The members of a completion that are read.
-const FIELDS: [&str; 6] = ["content", "tokens", "stop_type", "tokens_evaluated", "truncated", "completion_probabilities"];
+pub(super) const FIELDS: [&str; 6] =
+    ["content", "tokens", "stop_type", "tokens_evaluated", "truncated", "completion_probabilities"];
 
-fn unexpected(path: &'static str, expected: &str, got: &Value) -> LlamaCppError {
+pub(super) fn unexpected(path: &'static str, expected: &str, got: &Value) -> LlamaCppError {
     LlamaCppError::Answer { path, expected: expected.to_owned(), got: shortened(&got.to_string()) }
 }
 

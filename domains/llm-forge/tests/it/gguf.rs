@@ -141,6 +141,39 @@ fn llama_cpp_agrees_with_our_forward_pass() {
     assert!(matches!(server.log_likelihood(&[], &tokens), Err(LlamaCppError::Asked { .. })));
 }
 
+/// Forced in runs or one by one, tokens are as likely: what a grammar cannot say, such as a part of a character or the end of a text, is
+/// forced by itself in between.
+#[test]
+fn likelihoods_do_not_depend_on_how_tokens_are_forced() {
+    let Some(llama_cpp) = llama_cpp() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tiny.gguf");
+    let model = Model::open(&tiny(), None).unwrap();
+    let tokenizer = Tokenizer::open(&model).unwrap();
+    let texts = [TEXT.to_owned(), TEXT.repeat(8), "naïve café: 12 × 3 m², <b> [x] ☃\n".repeat(3)];
+    for tier in [FileType::F32, FileType::Q4KM] {
+        fs::write(&file, written(&tiny(), tier, 2)).unwrap();
+        let server = llama_cpp.server(&file, &ServerSettings::new(800, 1), &|| false).unwrap();
+        for text in &texts {
+            let mut tokens = tokenizer.encode(text).unwrap();
+            // The end of a text in the middle of one.
+            tokens.insert(tokens.len() / 2, 0);
+            let by_run = server.log_likelihood(&tokens[..1], &tokens[1..]).unwrap();
+            let by_token = server.log_likelihood_by_token(&tokens[..1], &tokens[1..]).unwrap();
+            assert_eq!(by_run.len(), tokens.len() - 1);
+            for (at, (run, token)) in by_run.iter().zip(&by_token).enumerate() {
+                assert!((run.log_probability - token.log_probability).abs() < 1e-6, "{at}: {run:?} {token:?}");
+            }
+            let stream = (1, [Ok::<_, PerplexityError>(tokens.clone())]);
+            let ours = sequence_losses(&model, None, stream, Options::with_threads(1), &progress::ignore).unwrap()[0].nll;
+            let theirs: f64 = by_run.iter().map(|token| -token.log_probability).sum();
+            let apart = (theirs - ours).abs() / ours;
+            println!("{} tokens, {}: ours {ours}, llama.cpp's {theirs}", tokens.len(), tier.name());
+            assert!(apart < if tier == FileType::F32 { 2e-3 } else { 0.05 }, "ours {ours}, llama.cpp's {theirs}");
+        }
+    }
+}
+
 #[test]
 fn perplexity_and_divergence_come_from_their_own_program() {
     let Some(llama_cpp) = llama_cpp() else { return };
