@@ -75,6 +75,20 @@ pub fn llama_cpp() -> Option<PathBuf> {
     found
 }
 
+/// The folder of lm-evaluation-harness's program: `ALLOYWORKS_LM_EVAL`, else the first folder of `PATH` that has it, else where
+/// [`python_with`] finds its module. Says so when it is skipped.
+pub fn lm_eval() -> Option<PathBuf> {
+    let named = std::env::var_os("ALLOYWORKS_LM_EVAL").map(PathBuf::from);
+    let path = std::env::var_os("PATH").map(|folders| std::env::split_paths(&folders).collect::<Vec<_>>()).unwrap_or_default();
+    let has = |folder: &PathBuf| folder.join("lm_eval").is_file();
+    let beside = || python_with("lm_eval").and_then(|python| python.parent().map(Path::to_owned)).filter(has);
+    let found = named.filter(has).or_else(|| path.into_iter().find(has)).or_else(beside);
+    if found.is_none() {
+        eprintln!("skipped: no lm-evaluation-harness (set ALLOYWORKS_LM_EVAL to the folder of `lm_eval`)");
+    }
+    found
+}
+
 /// A Python that has a module: `ALLOYWORKS_PYTHON`, else the environment that the test command makes (`target/test-python`), else
 /// `python3`. Says so when it is skipped.
 pub fn python_with(module: &str) -> Option<PathBuf> {

@@ -67,6 +67,7 @@ pub enum HarnessError {
 #[derive(Clone, Debug)]
 pub struct Harness {
     program: PathBuf,
+    tasks: Option<PathBuf>,
     environment: Vec<(std::ffi::OsString, std::ffi::OsString)>,
 }
 
@@ -95,7 +96,13 @@ impl Harness {
     /// [`HarnessError::NotFound`] with what to install.
     pub fn find(tools: &Tools) -> Result<Harness, HarnessError> {
         let program = tools.find(PROGRAM).ok_or(HarnessError::NotFound)?;
-        Ok(Harness { program, environment: tools.environment.clone() })
+        Ok(Harness { program, tasks: None, environment: tools.environment.clone() })
+    }
+
+    /// Takes the tasks defined in a folder besides its own.
+    #[must_use]
+    pub fn with_tasks(self, folder: &Path) -> Harness {
+        Harness { tasks: Some(folder.to_owned()), ..self }
     }
 
     /// Runs one task on a safetensors model folder with the task's own shots and no example limit, greedily, one example at a time, and
@@ -125,6 +132,9 @@ impl Harness {
         let mut arguments = std::ffi::OsString::from("dtype=float32,pretrained=");
         arguments.push(model);
         command.arg("--model_args").arg(arguments).arg("--output_path").arg(&results);
+        if let Some(tasks) = &self.tasks {
+            command.arg("--include_path").arg(tasks);
+        }
         let mut child =
             command.stdin(Stdio::null()).stdout(log).stderr(again).spawn().map_err(io("starting lm-evaluation-harness"))?;
         let status = loop {

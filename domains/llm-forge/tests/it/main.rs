@@ -11,6 +11,7 @@ mod families;
 mod forward;
 mod gguf;
 mod golden;
+mod harness;
 mod hostile;
 mod inputs;
 mod layouts;
