@@ -6,7 +6,7 @@
 #[cfg(feature = "hub")]
 pub(crate) mod hub;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use aw_alloy::digest::TreeRoot;
@@ -179,6 +179,7 @@ fn facts(model: &Model) -> Facts {
         tokenizer_problem: tokenizer_problem(model),
         measured: BTreeSet::new(),
         source_measured: BTreeSet::new(),
+        tiers: BTreeMap::new(),
     }
 }
 

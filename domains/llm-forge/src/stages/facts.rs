@@ -1,6 +1,6 @@
 //! What stages know of the model at plan time, handed from stage to stage.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aw_domain::Problem;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,9 @@ pub(crate) struct Facts {
     pub(crate) measured: BTreeSet<String>,
     /// Corpora the unmodified source is profiled on by the stages so far.
     pub(crate) source_measured: BTreeSet<String>,
+    /// GGUF tiers of the current model that the stages so far make, each with the corpus whose importance matrix weighs it.
+    #[serde(default)]
+    pub(crate) tiers: BTreeMap<String, Option<String>>,
 }
 
 /// Multiplications a core does a second with these kernels; only for estimates.

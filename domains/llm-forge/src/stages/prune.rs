@@ -211,6 +211,7 @@ impl Stage for ExpertPrune {
         facts.experts = keep;
         // What was measured on the model before says nothing of the model after.
         facts.measured.clear();
+        facts.tiers.clear();
         let bytes_out = facts.weight_bytes();
         Ok(Estimate {
             bytes_in,

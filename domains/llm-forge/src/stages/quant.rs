@@ -111,7 +111,7 @@ impl Stage for Quant {
 
     fn plan(&self, request: &PlanRequest<'_>) -> Result<Estimate, Vec<Problem>> {
         let quant: QuantConfig = config(request.config)?;
-        let facts = Facts::read(request.facts)?;
+        let mut facts = Facts::read(request.facts)?;
         let tiers = quant.tiers()?;
         let mut problems = Vec::new();
         if let Err(error) = LlamaCpp::find(&self.tools) {
@@ -123,6 +123,7 @@ impl Stage for Quant {
         let sizes = sizes(request.source, &facts, &quant, &tiers);
         problems.extend(sizes.as_ref().err().map(|error| problem("gguf", "", error)));
         let (true, Ok(sizes)) = (problems.is_empty(), sizes) else { return Err(problems) };
+        facts.tiers = tiers.iter().map(|tier| (tier.name().to_owned(), quant.importance_matrix.clone())).collect();
         let bytes_in = facts.weight_bytes() * tiers.len() as u64;
         let bytes_out: u64 = sizes.iter().sum();
         let notes = tiers.iter().zip(&sizes).map(|(tier, bytes)| format!("{}: {} bytes", tier.name(), bytes)).collect();

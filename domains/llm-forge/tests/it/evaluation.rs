@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use aw_alloy::recipe::{Notation, Recipe};
-use aw_domain::{Context, Domain, Executor, Inputs, Output, Registry, Stage};
+use aw_domain::{
+    Context, Domain, Executor, Failure, Inputs, Output, PlanRequest, Problem, Registry, SourceRequest, Stage, StageLookup,
+};
 use aw_gguf::mix::FileType;
 use llm_forge::LlmForge;
 use llm_forge::corpus::Corpus;
@@ -12,8 +14,10 @@ use llm_forge::evaluation::humaneval::{self, Judge};
 use llm_forge::evaluation::registry::names;
 use llm_forge::families::Model;
 use llm_forge::forward::Options;
-use llm_forge::gguf::{GgufModel, Naming};
+use llm_forge::gguf::{GgufModel, Importance, Naming};
+use llm_forge::llama_cpp::{LlamaCpp, ServerSettings};
 use llm_forge::perplexity::{PerplexitySettings, perplexity};
+use llm_forge::profile::{Pass, Settings, measure};
 use llm_forge::progress;
 use llm_forge::prune::{DEFAULT_SHARD_BYTES, FolderOutput, Selection, Strategy, plan_prune, rewrite, router_l2};
 use llm_forge::tokenizer::Tokenizer;
@@ -172,23 +176,39 @@ impl Bench {
 
     /// Writes the forged model as GGUF, as the `quant` stage does.
     fn quantise(&self, tier: FileType) {
-        let model = Model::open(&self.folder.path().join("model"), None).unwrap();
-        let naming = Naming { name: "tiny".into(), pre_tokenizer: None };
-        let planned = GgufModel::plan(&model.folder, &model.config, &model.checkpoint, "olmoe", &naming).unwrap();
         let folder = self.folder.path().join("gguf");
         std::fs::create_dir_all(&folder).unwrap();
-        let file = std::fs::File::create(folder.join(planned.file_name(tier))).unwrap();
-        planned.conversion(tier).unwrap().write(file, None, 1, &|_, _| std::ops::ControlFlow::Continue(())).unwrap();
+        written(&self.folder.path().join("model"), tier, &folder, None);
+    }
+
+    /// Calibrates a model on `long` and writes the importance matrix into a folder.
+    fn calibrate(&self, model: &Path, folder: &Path) -> Importance {
+        let model = Model::open(model, None).unwrap();
+        let tokenizer = Tokenizer::open(&model).unwrap();
+        let corpus = Corpus::open(&self.path("long")).unwrap();
+        let settings = Settings { max_length: 10, max_examples: Some(40), pass: Pass { inputs: true, ..Pass::default() } };
+        let profile = measure(&model, &corpus, &tokenizer, settings, Options::with_threads(1), &progress::ignore).unwrap();
+        let matrix = profile.inputs.unwrap().to_matrix("long".into(), profile.examples, settings.max_length).unwrap();
+        std::fs::create_dir_all(folder).unwrap();
+        let path = folder.join("imatrix.gguf");
+        std::fs::write(&path, matrix.write(Vec::new()).unwrap()).unwrap();
+        Importance::open(&path).unwrap()
     }
 
     fn run(&self, config: &Value) -> (Output, BTreeMap<String, Vec<u8>>) {
+        let (output, files) = self.try_run(config);
+        (output.unwrap(), files)
+    }
+
+    fn try_run(&self, config: &Value) -> (Result<Output, Failure>, BTreeMap<String, Vec<u8>>) {
         let (out, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let files: BTreeMap<String, PathBuf> =
+        let mut files: BTreeMap<String, PathBuf> =
             ["code", "long", "questions", "problems"].into_iter().map(|name| (name.to_owned(), self.path(name))).collect();
+        files.insert("calibration/long".into(), self.path("long"));
         let digests =
             files.iter().map(|(name, path)| (name.clone(), aw_domain::Digest::of(&std::fs::read(path).unwrap()))).collect();
         let inputs = Inputs {
-            folders: ["model", "gguf"].map(|name| (name.to_owned(), self.folder.path().join(name))).into(),
+            folders: ["model", "gguf", "importance/long"].map(|name| (name.to_owned(), self.folder.path().join(name))).into(),
             entries: Vec::new(),
             source: Some(tiny()),
             source_entries: Vec::new(),
@@ -198,9 +218,20 @@ impl Bench {
         };
         let clock = || "2026-01-01T00:00:00Z".to_owned();
         let mut context = Context::new(out.path().into(), scratch.path().into(), 1, None, &|| false, &|_| (), &clock);
-        let output = eval().run(config, &inputs, &mut context).unwrap();
+        let output = eval().run(config, &inputs, &mut context);
         (output, aw_testkit::files(out.path()))
     }
+}
+
+/// Writes a model's tier into a folder.
+fn written(model: &Path, tier: FileType, folder: &Path, importance: Option<&Importance>) -> PathBuf {
+    let model = Model::open(model, None).unwrap();
+    let naming = Naming { name: "tiny".into(), pre_tokenizer: None };
+    let planned = GgufModel::plan(&model.folder, &model.config, &model.checkpoint, "olmoe", &naming).unwrap();
+    let path = folder.join(planned.file_name(tier));
+    let file = std::fs::File::create(&path).unwrap();
+    planned.conversion(tier).unwrap().write(file, importance, 1, &|_, _| std::ops::ControlFlow::Continue(())).unwrap();
+    path
 }
 
 fn rows(files: &BTreeMap<String, Vec<u8>>, name: &str) -> Vec<Value> {
@@ -337,6 +368,148 @@ fn the_file_that_ships_is_measured_through_llama_cpp() {
     let divergence = |output: &Output| rows(output)[3]["values"]["forged"].as_f64().unwrap();
     let (a, b) = (divergence(&ours), divergence(&theirs));
     assert!(a > 0.0 && b > 0.2 * a && b < 5.0 * a, "{a} here, {b} in llama.cpp");
+}
+
+#[test]
+fn a_divergence_takes_as_many_examples_as_it_is_told() {
+    if aw_testkit::llama_cpp().is_none() {
+        return;
+    }
+    let bench = Bench::new();
+    bench.quantise(FileType::Q8_0);
+    let config = |most: u64| {
+        let benchmarks = json!([{"name": "kl-divergence", "subset": "long"}]);
+        json!({"benchmarks": benchmarks, "runtime": "gguf", "tier": "Q8_0", "maxLength": 64, "maxExamples": most})
+    };
+    let (some, _) = bench.run(&config(40));
+    let measured = &some.measurements["benchmarks"][0];
+    let chunks = measured["counts"]["forged"]["divergence"]["chunks"].as_u64().unwrap();
+    assert!(measured["examples"] == 40 && chunks > 4, "{measured}");
+    let (more, _) = bench.run(&config(80));
+    assert!(more.measurements["benchmarks"][0]["counts"]["forged"]["divergence"]["chunks"].as_u64().unwrap() > chunks);
+    let failure = bench.try_run(&config(3)).0.unwrap_err();
+    assert!(failure.code == "text-too-short" && failure.message.contains("two chunks of 64 tokens"), "{failure:?}");
+}
+
+/// What the base's tier scores is what a base scores that was calibrated and converted apart from the stage.
+#[test]
+fn the_base_is_made_with_a_matrix_where_the_tier_is() {
+    let Some(programs) = aw_testkit::llama_cpp() else { return };
+    let bench = Bench::new();
+    let apart = tempfile::tempdir().unwrap();
+    let forged = bench.calibrate(&bench.folder.path().join("model"), &bench.folder.path().join("importance/long"));
+    let matrix = bench.calibrate(&tiny(), apart.path());
+    let folder = bench.folder.path().join("gguf");
+    std::fs::create_dir_all(&folder).unwrap();
+    let tier = FileType::Q4KM;
+    written(&bench.folder.path().join("model"), tier, &folder, Some(&forged));
+    let config = json!({"benchmarks": [{"name": "perplexity", "subset": "code"}], "runtime": "gguf", "tier": tier.name(), "importanceMatrix": "long"});
+    let (output, _) = bench.run(&config);
+    let got = output.measurements["benchmarks"][0]["values"]["base"].as_f64().unwrap();
+
+    let llama_cpp = LlamaCpp::find(&Tools { llama_cpp: Some(programs), ..Tools::default() }).unwrap();
+    let tokenizer = Tokenizer::open(&Model::open(&tiny(), None).unwrap()).unwrap();
+    let perplexity = |importance: Option<&Importance>| {
+        let file = written(&tiny(), tier, apart.path(), importance);
+        let server = llama_cpp.server(&file, &ServerSettings::new(128, 1), &|| false).unwrap();
+        let corpus = Corpus::open(&bench.path("code")).unwrap();
+        let (mut sum, mut count) = (0.0, 0);
+        for example in corpus.texts().unwrap() {
+            let tokens = tokenizer.encode(&example.unwrap().text).unwrap();
+            let likelihoods = server.log_likelihood(&tokens[..1], &tokens[1..]).unwrap();
+            sum -= likelihoods.iter().map(|token| token.log_probability).sum::<f64>();
+            count += likelihoods.len();
+        }
+        (sum / count as f64).exp()
+    };
+    let (with, without) = (perplexity(Some(&matrix)), perplexity(None));
+    println!("perplexity of the base's {}: {with} with its matrix, {without} without; the stage measured {got}", tier.name());
+    assert!((with - without).abs() > 1e-4 * with, "the matrix changes the file");
+    assert!((got - with).abs() < 1e-6 * with, "{got}, expected {with}; without the matrix {without}");
+
+    std::fs::remove_file(bench.folder.path().join("importance/long/imatrix.gguf")).unwrap();
+    let failure = bench.try_run(&config).0.unwrap_err();
+    assert!(failure.code == "importance-matrix" && failure.hint.unwrap().contains("`importanceMatrix: true`"));
+}
+
+/// What a plan of a recipe on the tiny model says of its last stage.
+fn refused(stages: &Value) -> Vec<Problem> {
+    let forge = LlmForge::new(tools());
+    let mut registry = Registry::new();
+    registry.register(std::sync::Arc::new(LlmForge::new(tools())), "test").unwrap();
+    let corpora = json!([{"id": "code", "path": "MODEL.sha256", "sha256": "0".repeat(64), "kind": "code"}]);
+    let text = json!({"name": "r", "version": "1.0.0", "domains": ["llm-forge"], "source": {"baseModel": "model", "architecture": "olmoe"},
+        "calibrationCorpora": [{"id": "code", "path": "MODEL.sha256", "sha256": "0".repeat(64), "kind": "code", "distributionSummary": "code"}],
+        "evaluationCorpora": corpora, "stages": stages});
+    let recipe = match Recipe::read(text.to_string().as_bytes(), Notation::Json, &registry) {
+        Ok(recipe) => recipe,
+        Err(problems) => return problems,
+    };
+    let folder = tiny().join("..");
+    let source = forge.source(&SourceRequest { recipe: &recipe, recipe_folder: &folder, offline: true }).unwrap();
+    let mut facts = source.facts.clone();
+    for stage in recipe.stages() {
+        let StageLookup::Found(stage_type) = registry.stage(recipe.domains(), &stage.name) else { panic!("{}", stage.name) };
+        let Executor::Here(executor) = &stage_type.executor else { panic!("`{}` runs here", stage.name) };
+        let reads = match executor.reads(&stage.config, &recipe) {
+            Ok(reads) => reads,
+            Err(problems) => return problems,
+        };
+        let files = reads.files.iter().map(|file| (file.name.clone(), folder.join(&file.path))).collect();
+        let request =
+            PlanRequest { config: &stage.config, recipe: &recipe, source: source.plan_folder(), facts: &facts, files: &files };
+        match executor.plan(&request) {
+            Ok(estimate) => facts = estimate.facts,
+            Err(problems) => return problems,
+        }
+    }
+    Vec::new()
+}
+
+#[test]
+fn a_base_unlike_the_tier_is_refused_before_anything_runs() {
+    if aw_testkit::llama_cpp().is_none() {
+        return;
+    }
+    let stages = |quant: Value, eval: Value| {
+        let profile = json!({"type": "expert-activation-profile", "calibrationCorpus": "code", "importanceMatrix": true});
+        let mut stages = [
+            json!({"type": "quant", "format": "gguf", "quantTypes": ["Q4_K_M"]}),
+            json!({"type": "eval", "runtime": "gguf", "tier": "Q4_K_M", "benchmarks": [{"name": "perplexity", "subset": "code"}]}),
+        ];
+        for (stage, more) in stages.iter_mut().zip([quant, eval]) {
+            stage.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        }
+        let [quant, eval] = stages;
+        refused(&json!([profile, quant, eval]))
+    };
+    let with = || json!({"importanceMatrix": "code"});
+    assert_eq!(stages(with(), with()), []);
+    assert_eq!(stages(json!({}), json!({})), []);
+    assert_eq!(stages(with(), json!({"compareToBase": false})), []);
+    let (tier, safetensors) = (json!({"quantTypes": ["Q8_0"]}), json!({"runtime": "safetensors", "importanceMatrix": "code"}));
+    for (problems, code, word, hint) in [
+        (stages(with(), json!({})), "unlike-base", "made with the importance matrix of `code`", "`importanceMatrix: code`"),
+        (stages(json!({}), with()), "unlike-base", "made without an importance matrix", "remove `importanceMatrix`"),
+        (stages(tier, json!({})), "tier-missing", "makes Q4_K_M of this model", "those that are made: Q8_0"),
+        (stages(json!({}), safetensors), "unused", "`tier` is of GGUF files", ""),
+        (stages(with(), json!({"importanceMatrix": "none"})), "unknown-corpus", "no corpus `none`", ""),
+    ] {
+        let found = problems.iter().find(|problem| problem.code == code).unwrap_or_else(|| panic!("{code}: {problems:#?}"));
+        assert!(found.message.contains(word) && found.hint.as_deref().unwrap_or_default().contains(hint), "{found:#?}");
+    }
+}
+
+#[test]
+fn a_form_of_prompts_that_is_not_run_is_refused_by_name() {
+    for form in ["chat", "instruct", "Completion", ""] {
+        let benchmark = json!({"name": "humaneval", "subset": "code", "promptForm": form});
+        let problems = refused(&json!([{"type": "eval", "benchmarks": [benchmark]}]));
+        println!("{problems:#?}");
+        let found =
+            problems.iter().find(|problem| problem.path.ends_with("promptForm")).unwrap_or_else(|| panic!("{problems:#?}"));
+        assert!(found.to_string().contains("completion"), "{found}");
+    }
 }
 
 /// Some recipe: what is refused here is refused whatever it says.

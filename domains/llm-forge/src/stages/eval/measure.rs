@@ -211,10 +211,17 @@ impl<'a, 'c> Measurer<'a, 'c> {
     fn divergence(&mut self, benchmark: &Benchmark, variant: &Variant<'_>, base: &Variant<'_>) -> Result<Measured, Failure> {
         let corpus = Corpus::open(self.file(benchmark)?).map_err(failed("corpus"))?;
         if let Some(served) = &self.served {
-            let (value, said) = served.divergence(&variant.name, &corpus, self.eval.max_length, self.context)?;
+            let (mut text, mut examples) = (String::new(), 0);
+            for example in corpus.texts().map_err(failed("corpus"))?.take(self.eval.examples_max()) {
+                text.push_str(&example.map_err(failed("corpus"))?.text);
+                text.push_str("\n\n");
+                examples += 1;
+            }
+            let tokens = self.tokenizer.encode(&text).map_err(failed("tokenizer"))?.len();
+            let (value, said) = served.divergence(&variant.name, (&text, tokens), self.eval.max_length, self.context)?;
             let mut counts = Map::new();
             counts.insert("divergence".into(), said);
-            let (examples, dataset) = (corpus.examples, Some(corpus.sha256));
+            let dataset = Some(corpus.sha256);
             return Ok(Measured { value, counts, examples, dataset, ..Measured::default() });
         }
         let limits = Limits { max_length: self.eval.max_length, max_examples: self.eval.max_examples, min_length: 2 };

@@ -1,5 +1,6 @@
 //! `eval`: what the forged model scores, next to the unmodified base and the controls, in one pipeline.
 
+mod alike;
 mod measure;
 mod served;
 
@@ -26,6 +27,7 @@ use crate::evaluation::humaneval::Judge;
 use crate::evaluation::registry::{self, Runner, RunnerError};
 use crate::families::Model;
 use crate::forward::ExpertMask;
+use crate::gguf::Naming;
 use crate::hashes::model_hash_of;
 use crate::llama_cpp::LlamaCpp;
 use crate::ranking::{self, Ranking};
@@ -46,6 +48,8 @@ pub(crate) struct EvalConfig {
     tier: Option<String>,
     /// llama.cpp's name of how the tokenizer splits text, as in the `quant` stage, for the base.
     pre_tokenizer: Option<String>,
+    /// The corpus whose importance matrix the tier is made with, as in the `quant` stage: the base's is calibrated on it too.
+    importance_matrix: Option<String>,
     /// Whether the unmodified base is measured too.
     #[serde(default = "yes")]
     compare_to_base: bool,
@@ -224,6 +228,11 @@ impl EvalConfig {
         self.tier.as_ref().map_or_else(|| EVALUATION.to_owned(), |tier| format!("{EVALUATION}/{tier}"))
     }
 
+    /// Examples of a corpus that are taken, at most.
+    fn examples_max(&self) -> usize {
+        self.max_examples.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX))
+    }
+
     fn check(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut names = vec![BASE, FORGED];
@@ -260,7 +269,11 @@ impl EvalConfig {
         let mut problems = Vec::new();
         let mut problem = |code, path: String, message: String| problems.push(Problem::new(code, path, message));
         if self.runtime == Runtime::Safetensors {
-            for (member, stated) in [("tier", self.tier.is_some()), ("preTokenizer", self.pre_tokenizer.is_some())] {
+            for (member, stated) in [
+                ("tier", self.tier.is_some()),
+                ("preTokenizer", self.pre_tokenizer.is_some()),
+                ("importanceMatrix", self.importance_matrix.is_some()),
+            ] {
                 if stated {
                     problem("unused", member.into(), format!("`{member}` is of GGUF files; set `runtime: gguf` or remove it"));
                 }
@@ -273,6 +286,11 @@ impl EvalConfig {
                 problem("unknown-tier", "tier".into(), format!("`{tier}` is no tier this program makes"));
             }
             _ => {}
+        }
+        if self.importance_matrix.is_some() && !self.compare_to_base {
+            let message =
+                "`importanceMatrix` is for the base's tier, and the base is not measured; remove it or set `compareToBase`";
+            problem("unused", "importanceMatrix".into(), message.into());
         }
         if !self.controls.is_empty() {
             let message =
@@ -341,7 +359,7 @@ impl Eval {
 
 impl Stage for Eval {
     fn code_version(&self) -> u32 {
-        2
+        3
     }
 
     fn measures_cycles(&self) -> bool {
@@ -370,6 +388,13 @@ impl Stage for Eval {
                 reads.folders.push(folder);
             }
         }
+        if let Some(id) = &eval.importance_matrix {
+            reads.folders.push(alike::folder(id));
+            match alike::corpus(recipe, id) {
+                Ok(file) => reads.files.push(file),
+                Err(problem) => problems.push(problem),
+            }
+        }
         if problems.is_empty() { Ok(reads) } else { Err(problems) }
     }
 
@@ -379,6 +404,7 @@ impl Stage for Eval {
         need_forward(&facts)?;
         need_tokenizer(&facts)?;
         let mut problems = self.missing(&eval);
+        problems.extend(alike::problems(&eval, &facts));
         for (index, control) in eval.controls.iter().enumerate() {
             let place = format!("controls[{index}].calibrationCorpus");
             problems.extend(
@@ -405,7 +431,8 @@ impl Stage for Eval {
             }
         }
         let seconds = facts.forward_seconds(bytes * variants, 1);
-        let memory_bytes = facts.forward_memory_bytes();
+        let calibrating = eval.importance_matrix.as_ref().map_or(0, |_| alike::memory_bytes(&facts));
+        let memory_bytes = facts.forward_memory_bytes() + calibrating;
         let bytes_in = facts.weight_bytes() * variants + bytes;
         Ok(Estimate {
             bytes_in,
@@ -433,8 +460,11 @@ impl Stage for Eval {
         };
         let served = match eval.tier.as_deref().and_then(served::tier).filter(|_| eval.runtime == Runtime::Gguf) {
             Some(tier) => {
-                let base = eval.compare_to_base.then_some(&base);
-                Some(Served::new(&self.tools, tier, &inputs.folders[GGUF], base, eval.pre_tokenizer.clone(), context)?)
+                let weighed = eval.importance_matrix.as_deref();
+                let importance = weighed.map(|id| alike::importance(&base, &tokenizer, id, inputs, context)).transpose()?;
+                let naming = Naming { name: BASE.into(), pre_tokenizer: eval.pre_tokenizer.clone() };
+                let base = eval.compare_to_base.then_some((&base, naming, importance.as_ref()));
+                Some(Served::new(&self.tools, tier, &inputs.folders[GGUF], base, context)?)
             }
             None => None,
         };

@@ -10,10 +10,9 @@ use aw_gguf::mix::FileType;
 use serde_json::{Value, json};
 
 use super::{BASE, FORGED};
-use crate::corpus::Corpus;
 use crate::evaluation::humaneval;
 use crate::families::Model;
-use crate::gguf::{GgufModel, Naming};
+use crate::gguf::{GgufModel, Importance, Naming};
 use crate::llama_cpp::{LlamaCpp, LlamaCppError, Server, ServerSettings, TextSettings};
 use crate::stages::failed;
 use crate::tools::Tools;
@@ -22,6 +21,8 @@ use crate::tools::Tools;
 const LIMIT: Duration = Duration::from_secs(24 * 3600);
 /// Tokens of a chunk of a text for the divergence, at most: what llama.cpp's own figures are measured at.
 const CHUNK: usize = 512;
+/// Fewest scored tokens llama.cpp makes statistics of.
+const SCORED_MIN: usize = 100;
 
 /// The files of one tier and the program that runs them.
 pub(super) struct Served {
@@ -35,13 +36,13 @@ pub(super) fn tier(name: &str) -> Option<FileType> {
 }
 
 impl Served {
-    /// Finds the forged model's file of a tier in the tree and makes the base's into `scratch`, by the same conversion.
+    /// Finds the forged model's file of a tier in the tree and makes the base's into `scratch`, by the same conversion
+    /// with the importance matrix given.
     pub(super) fn new(
         tools: &Tools,
         tier: FileType,
         gguf: &Path,
-        base: Option<&Model>,
-        pre_tokenizer: Option<String>,
+        base: Option<(&Model, Naming, Option<&Importance>)>,
         context: &Context<'_>,
     ) -> Result<Served, Failure> {
         let llama_cpp = LlamaCpp::find(tools).map_err(failed("llama-cpp"))?;
@@ -58,9 +59,9 @@ impl Served {
             return Err(Failure::new("tier", message).with_hint("make it with a `quant` stage before this one"));
         };
         let mut files = BTreeMap::from([(FORGED, forged.clone())]);
-        if let Some(base) = base {
+        if let Some((base, naming, importance)) = base {
             let path = context.scratch().join(format!("base{ending}"));
-            convert(base, tier, &path, pre_tokenizer, context)?;
+            convert(base, tier, &path, (&naming, importance), context)?;
             files.insert(BASE, path);
         }
         Ok(Served { llama_cpp, files })
@@ -137,21 +138,15 @@ impl Served {
         })
     }
 
-    /// How far a variant's predictions on a corpus's texts are from the base's, as llama.cpp measures it: mean, and all it says.
+    /// How far a variant's predictions on a text are from the base's, as llama.cpp measures it: mean, and all it says. `tokens` is how
+    /// many the text has.
     pub(super) fn divergence(
         &self,
         variant: &str,
-        corpus: &Corpus,
+        (text, tokens): (&str, usize),
         max_length: usize,
         context: &Context<'_>,
     ) -> Result<(f64, Value), Failure> {
-        let text = context.scratch().join("text.txt");
-        let mut whole = String::new();
-        for example in corpus.texts().map_err(failed("corpus"))? {
-            whole.push_str(&example.map_err(failed("corpus"))?.text);
-            whole.push_str("\n\n");
-        }
-        std::fs::write(&text, whole).map_err(failed("write"))?;
         let settings = TextSettings {
             context: max_length.min(CHUNK),
             chunks: None,
@@ -159,17 +154,29 @@ impl Served {
             gpu_layers: 0,
             limit: LIMIT,
         };
+        let chunks = tokens / settings.context;
+        let scored = chunks * (settings.context - 1 - settings.context / 2);
+        if chunks < 2 || scored < SCORED_MIN {
+            let message = format!(
+                "llama.cpp measures divergence on at least two chunks of {} tokens and {SCORED_MIN} scored ones, and the examples have \
+                 {tokens} tokens in all",
+                settings.context
+            );
+            return Err(Failure::new("text-too-short", message).with_hint("take more examples, or a smaller `maxLength`"));
+        }
+        let file = context.scratch().join("text.txt");
+        std::fs::write(&file, text).map_err(failed("write"))?;
         let cancelled = || context.is_cancelled();
         let logits = context.scratch().join("logits.bin");
-        let (base, file) = (self.file(BASE)?, self.file(variant)?);
+        let (base, forged) = (self.file(BASE)?, self.file(variant)?);
         let measured = self
             .llama_cpp
-            .write_logits(base, &text, &logits, &settings, &cancelled)
-            .and_then(|()| self.llama_cpp.kl_divergence(file, &logits, &settings, &cancelled));
+            .write_logits(base, &file, &logits, &settings, &cancelled)
+            .and_then(|()| self.llama_cpp.kl_divergence(forged, &logits, &settings, &cancelled));
         context.check_cancelled()?;
         let measured = measured.map_err(failed("llama-cpp"))?;
         std::fs::remove_file(&logits).map_err(failed("write"))?;
-        Ok((measured.mean.value, json!({"chunk": settings.context, "llamaCpp": measured})))
+        Ok((measured.mean.value, json!({"chunk": settings.context, "chunks": chunks, "llamaCpp": measured})))
     }
 }
 
@@ -177,12 +184,11 @@ fn convert(
     base: &Model,
     tier: FileType,
     path: &Path,
-    pre_tokenizer: Option<String>,
+    (naming, importance): (&Naming, Option<&Importance>),
     context: &Context<'_>,
 ) -> Result<(), Failure> {
     let architecture = base.config["model_type"].as_str().unwrap_or_default();
-    let naming = Naming { name: "base".into(), pre_tokenizer };
-    let planned = GgufModel::plan(&base.folder, &base.config, &base.checkpoint, architecture, &naming).map_err(failed("gguf"))?;
+    let planned = GgufModel::plan(&base.folder, &base.config, &base.checkpoint, architecture, naming).map_err(failed("gguf"))?;
     let conversion = planned.conversion(tier).map_err(failed("gguf"))?;
     let report = |done: u64, total: u64| {
         let doing = format!("writing {} of `base`", tier.name());
@@ -190,7 +196,7 @@ fn convert(
         if context.is_cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let out = std::io::BufWriter::new(std::fs::File::create(path).map_err(failed("write"))?);
-    let written = conversion.write(out, None, context.threads(), &report);
+    let written = conversion.write(out, importance, context.threads(), &report);
     context.check_cancelled()?;
     let written = written.map_err(failed("gguf"))?;
     written.into_inner().map_err(|error| failed("write")(error.into_error()))?;
