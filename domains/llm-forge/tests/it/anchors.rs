@@ -12,6 +12,7 @@ use aw_gguf::mix::{self, FileType};
 use llm_forge::LlmForge;
 use llm_forge::families::Model;
 use llm_forge::prune::{DEFAULT_SHARD_BYTES, Selection, Strategy, plan_prune, random_scores};
+use llm_forge::tools::Tools;
 use serde_json::{Value, json};
 
 /// A model as it is published: its config, and its tensors by hand, so that nothing of ours says what they should be.
@@ -278,8 +279,10 @@ fn estimates(registry: &Registry, recipe: &Recipe, folder: &Path) -> Result<Vec<
 
 #[test]
 fn the_recipes_plan_as_they_are_once_they_are_filled_in() {
+    let programs = aw_testkit::llama_cpp();
     let mut registry = Registry::new();
-    registry.register(std::sync::Arc::new(LlmForge::default()), "tests").unwrap();
+    let forge = LlmForge::new(Tools { llama_cpp: programs.clone(), ..Tools::default() });
+    registry.register(std::sync::Arc::new(forge), "tests").unwrap();
     for anchor in [OLMOE, QWEN3_CODER, MIXTRAL] {
         let folder = tempfile::tempdir().unwrap();
         anchor.write(&folder.path().join("model"));
@@ -292,9 +295,14 @@ fn the_recipes_plan_as_they_are_once_they_are_filled_in() {
         let filled = text
             .replace(&format!("baseModel: {published}"), "baseModel: model")
             .replace("  revision: main # FILL IN: a commit\n", "");
-        // Quantising needs llama.cpp and the model's own tokenizer; the sizes it comes to are held above.
-        let (before, rest) = filled.split_once("  - type: quant\n").unwrap();
-        let filled = format!("{before}{}", &rest[rest.find("  - type: package\n").unwrap()..]);
+        // Without llama.cpp what needs it is refused, and the rest is planned.
+        let filled = match programs {
+            Some(_) => filled,
+            None => {
+                let (before, rest) = filled.split_once("  - type: quant\n").unwrap();
+                format!("{before}{}", &rest[rest.find("  - type: package\n").unwrap()..])
+            }
+        };
         let marks: BTreeSet<&str> =
             filled.lines().filter_map(|line| line.split_once(" # FILL IN")).map(|(line, _)| line.trim()).collect();
         for path in marks.iter().filter_map(|line| line.strip_prefix("path: ")) {
@@ -309,5 +317,25 @@ fn the_recipes_plan_as_they_are_once_they_are_filled_in() {
         assert_eq!(prune.bytes_in, weights);
         let gone = (anchor.experts - anchor.keep) * anchor.layers * (3 * anchor.hidden * anchor.expert_width + anchor.hidden) * 2;
         assert_eq!(prune.bytes_out, weights - gone, "{}", anchor.recipe);
+        if programs.is_none() {
+            continue;
+        }
+        // Two evaluations: of the safetensors with the controls, and of the tier that ships, which has none.
+        let names: Vec<&str> = stages.iter().map(|(name, _)| name.as_str()).collect();
+        let profiles = ["expert-activation-profile"; 2];
+        assert_eq!(
+            names,
+            [profiles.as_slice(), &["expert-prune", "eval", "quant", "eval", "package"]].concat(),
+            "{}",
+            anchor.recipe
+        );
+        let (_, quant) = stages.iter().find(|(name, _)| name == "quant").unwrap();
+        let tiers = ["Q4_K_M", "Q5_K_M", "Q8_0"].map(|tier| anchor.tier_bytes(tier));
+        let tensors: u64 = tiers.iter().sum();
+        // What is more is metadata, with the test's small vocabulary.
+        let more = quant.bytes_out.checked_sub(tensors).unwrap_or_else(|| panic!("{}: {} bytes", anchor.recipe, quant.bytes_out));
+        assert!(more < tensors / 200, "{}: {more} bytes more than the tensors", anchor.recipe);
+        let evaluation = &recipe.stages().iter().rfind(|stage| stage.name == "eval").unwrap().config;
+        assert_eq!((&evaluation["runtime"], &evaluation["tier"]), (&json!("gguf"), &json!("Q4_K_M")));
     }
 }
