@@ -3,6 +3,7 @@
 //! An ontology becomes a [`model::Model`], whatever it was written in; everything after that reads the model alone.
 
 pub mod diagnostic;
+pub mod diff;
 pub mod emit;
 pub mod model;
 pub mod smoke;
