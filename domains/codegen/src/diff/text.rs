@@ -28,8 +28,8 @@ pub(super) fn text(diff: &Diff) -> String {
             for (who, reach) in [("old readers", change.old_readers), ("old writers", change.old_writers)] {
                 match reach {
                     Reach::All => {}
-                    Reach::None => drop(write!(out, "; {who} are cut off")),
-                    Reach::AllButTypescript => drop(write!(out, "; {who} are cut off in TypeScript")),
+                    Reach::None => out.push_str(&format!("; {who} are cut off")),
+                    Reach::AllButTypescript => out.push_str(&format!("; {who} are cut off in TypeScript")),
                 }
             }
             out.push('\n');
@@ -39,10 +39,14 @@ pub(super) fn text(diff: &Diff) -> String {
     facts(&mut out, "the ontology no longer says", &diff.facts.removed);
     if !diff.deletions.is_empty() {
         let _ = writeln!(out, "\nfiles that go ({})", diff.deletions.len());
-        diff.deletions.iter().take(SHOWN_MAX).for_each(|path| drop(writeln!(out, "  {path}")));
+        diff.deletions.iter().take(SHOWN_MAX).for_each(|path| line(&mut out, 2, path));
         rest(&mut out, diff.deletions.len());
     }
     out
+}
+
+fn line(out: &mut String, indent: usize, text: &str) {
+    let _ = writeln!(out, "{:indent$}{text}", "");
 }
 
 fn rest(out: &mut String, count: usize) {
@@ -59,7 +63,7 @@ fn facts(out: &mut String, title: &str, facts: &Facts) {
     let mut section = |name: &str, items: Vec<String>| {
         if !items.is_empty() {
             let _ = writeln!(out, "  {name} ({})", items.len());
-            items.iter().take(SHOWN_MAX).for_each(|item| drop(writeln!(out, "    {item}")));
+            items.iter().take(SHOWN_MAX).for_each(|item| line(out, 4, item));
             if items.len() > SHOWN_MAX {
                 let _ = writeln!(out, "    and {} more", items.len() - SHOWN_MAX);
             }
