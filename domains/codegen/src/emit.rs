@@ -6,20 +6,26 @@
 //! # Source
 //! Codegen, sections 5, 9 and 14.
 
+mod bpmn;
+mod cacao;
 mod csharp;
+mod flow;
 mod header;
+mod json_schema;
 mod language;
 mod losses;
 mod names;
 mod python;
 mod resolve;
 mod rust;
+mod sql;
 mod target;
 mod text;
 mod typescript;
 mod view;
 
 pub use header::{HeaderError, HeaderTemplate};
+pub use sql::Bindings;
 pub use target::{Profile, Target};
 
 use crate::diagnostic::{self, Diagnostic};
@@ -39,6 +45,8 @@ pub struct Options {
     pub profile: Profile,
     /// What stands at the head of every source file instead of the built-in header.
     pub header: Option<HeaderTemplate>,
+    /// Where types are in databases; the target `sql` is made of it.
+    pub bindings: Option<Bindings>,
     /// Where the ontology was read; only a header template can name it.
     pub source_uri: String,
 }
@@ -51,6 +59,7 @@ impl Options {
             forge_version: forge_version.into(),
             profile: Profile::default(),
             header: None,
+            bindings: None,
             source_uri: String::new(),
         }
     }
@@ -125,9 +134,25 @@ impl<'m> Emitter<'m> {
             Target::Typescript => self.language(&typescript::Typescript { profile }),
             Target::Python => self.language(&python::Python { profile }),
             Target::Rust => self.language(&rust::Rust { profile }),
-        }?;
+            Target::Sql => self.sql(),
+            Target::Bpmn => bpmn::emit(self.resolved.model).map(|made| several(target, made)),
+            Target::Cacao => cacao::emit(self.resolved.model).map(|made| several(target, made)),
+            Target::JsonSchema | Target::Openapi => {
+                let (file, symbols, diagnostics) = json_schema::emit(&self.resolved, target, &self.meta);
+                Ok(several(target, (vec![file], symbols, diagnostics)))
+            }
+        }
+        .map_err(|mut errors| {
+            diagnostic::sort(&mut errors);
+            errors
+        })?;
         diagnostic::sort(&mut emitted.diagnostics);
         Ok(emitted)
+    }
+
+    fn sql(&self) -> Result<Emitted, Vec<Diagnostic>> {
+        let (file, symbols, diagnostics) = sql::emit(&self.resolved, self.options.bindings.as_ref())?;
+        Ok(several(Target::Sql, (vec![file], symbols, diagnostics)))
     }
 
     fn language<L: Language>(&self, language: &L) -> Result<Emitted, Vec<Diagnostic>> {
@@ -142,4 +167,8 @@ impl<'m> Emitter<'m> {
         let file = File { path: L::TARGET.file().to_owned(), bytes: text::one_newline_at_end(text).into_bytes() };
         Ok(Emitted { target: L::TARGET, files: vec![file], diagnostics, symbols: view.symbols })
     }
+}
+
+fn several(target: Target, (files, symbols, diagnostics): (Vec<File>, Vec<Symbol>, Vec<Diagnostic>)) -> Emitted {
+    Emitted { target, files, diagnostics, symbols }
 }

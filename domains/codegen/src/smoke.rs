@@ -4,6 +4,7 @@
 //! Codegen, section 10.
 
 mod csharp;
+mod documents;
 mod findings;
 mod process;
 mod python;
@@ -104,6 +105,7 @@ impl Toolchain {
             Target::Typescript => typescript::smoke(self, emitted),
             Target::Python => python::smoke(self, emitted),
             Target::Rust => rust::smoke(self, emitted),
+            Target::Sql | Target::Bpmn | Target::Cacao | Target::JsonSchema | Target::Openapi => Ok(documents::smoke(emitted)),
         }
     }
 

@@ -126,6 +126,11 @@ impl<'m> Meta<'m> {
         Self { options, model_version, ontology }
     }
 
+    /// The ontology key.
+    pub(super) fn ontology(&self) -> &str {
+        &self.ontology
+    }
+
     /// The meta lines.
     pub(super) fn lines(&self) -> [String; 4] {
         let line = text::harmless;

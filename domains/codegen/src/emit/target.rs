@@ -13,6 +13,16 @@ pub enum Target {
     Python,
     /// Rust structs with serde.
     Rust,
+    /// Queries that read objects from databases, one a type and binding.
+    Sql,
+    /// BPMN 2.0, one file a process.
+    Bpmn,
+    /// CACAO 2.0 playbooks, one file a process.
+    Cacao,
+    /// JSON Schema 2020-12.
+    JsonSchema,
+    /// Components of OpenAPI 3.1.
+    Openapi,
 }
 
 /// How members are named in JSON.
@@ -51,7 +61,17 @@ impl fmt::Display for Profile {
 
 impl Target {
     /// All targets, those of `all` first.
-    pub const ALL: [Self; 4] = [Self::Csharp, Self::Typescript, Self::Python, Self::Rust];
+    pub const ALL: [Self; 9] = [
+        Self::Csharp,
+        Self::Typescript,
+        Self::Python,
+        Self::Rust,
+        Self::Sql,
+        Self::Bpmn,
+        Self::Cacao,
+        Self::JsonSchema,
+        Self::Openapi,
+    ];
 
     /// What `all` stands for: the languages.
     pub const LANGUAGES: [Self; 4] = [Self::Csharp, Self::Typescript, Self::Python, Self::Rust];
@@ -63,6 +83,11 @@ impl Target {
             Self::Typescript => "typescript",
             Self::Python => "python",
             Self::Rust => "rust",
+            Self::Sql => "sql",
+            Self::Bpmn => "bpmn",
+            Self::Cacao => "cacao",
+            Self::JsonSchema => "jsonschema",
+            Self::Openapi => "openapi",
         }
     }
 
@@ -71,13 +96,18 @@ impl Target {
         Self::ALL.into_iter().find(|target| target.name() == name)
     }
 
-    /// The file it writes.
+    /// The file it writes; that of a process has its id for `<id>`.
     pub const fn file(self) -> &'static str {
         match self {
             Self::Csharp => "DataPlatformContracts.g.cs",
             Self::Typescript => "data-platform-contracts.g.ts",
             Self::Python => "data_platform_contracts.g.py",
             Self::Rust => "data_platform_contracts.g.rs",
+            Self::Sql => "data_platform_bindings.g.json",
+            Self::Bpmn => "<id>.bpmn",
+            Self::Cacao => "<id>.cacao.json",
+            Self::JsonSchema => "data-platform-contracts.schema.json",
+            Self::Openapi => "data-platform-contracts.openapi.json",
         }
     }
 }

@@ -87,6 +87,37 @@ pub(super) fn literal(text: &str, quote: char, escape: Escape) -> String {
     quoted
 }
 
+/// Text of an XML attribute between double quotes.
+pub(super) fn attribute(text: &str) -> String {
+    xml(&one_line(text)).replace('"', "&quot;")
+}
+
+/// JSON with sorted members, two spaces of indent and a line feed at the end.
+pub(super) fn json(value: &serde_json::Value) -> Vec<u8> {
+    let mut sorted = value.clone();
+    sorted.sort_all_objects();
+    format!("{sorted:#}\n").into_bytes()
+}
+
+/// The same JSON with nothing in it but ASCII.
+pub(super) fn ascii_json(value: &serde_json::Value) -> Vec<u8> {
+    let mut sorted = value.clone();
+    sorted.sort_all_objects();
+    let text = format!("{sorted:#}\n");
+    let mut ascii = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii() && c != '\u{7f}' {
+            ascii.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a string does not fail.
+                let _ = write!(ascii, "\\u{unit:04x}");
+            }
+        }
+    }
+    ascii.into_bytes()
+}
+
 /// The text with one line feed at its end.
 pub(super) fn one_newline_at_end(mut text: String) -> String {
     text.truncate(text.trim_end_matches('\n').len());

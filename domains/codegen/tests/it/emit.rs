@@ -1,3 +1,4 @@
 //! Source files of the reference model and of models that try to break them.
 
+mod documents;
 mod vectors;

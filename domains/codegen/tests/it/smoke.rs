@@ -2,7 +2,7 @@
 
 mod broken;
 mod hostile;
-mod second;
+pub mod second;
 
 use std::path::{Path, PathBuf};
 
