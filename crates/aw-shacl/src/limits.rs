@@ -18,6 +18,8 @@ pub struct Limits {
     pub text_bytes: usize,
     /// Bytes of one compiled regular expression.
     pub regex_bytes: usize,
+    /// Bytes of one literal that a query reads or makes.
+    pub literal_bytes: usize,
     /// Results of a report, with those of its details.
     pub results: usize,
     /// Steps of a validation: nodes checked, triples looked at, terms a query touched.
@@ -33,6 +35,7 @@ impl Default for Limits {
             list_length: 1 << 20,
             text_bytes: 1 << 16,
             regex_bytes: 4 << 20,
+            literal_bytes: 1 << 20,
             results: 1_000_000,
             steps: 1_000_000_000,
         }
@@ -40,8 +43,8 @@ impl Default for Limits {
 }
 
 /// A limit was met.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("validation took more than {limit} {what}; raise `Limits::{field}` if that is expected")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("validation took more than {limit} {what}; `Limits::{field}` is what allows more")]
 pub struct LimitError {
     /// What was counted.
     pub what: &'static str,
@@ -51,16 +54,17 @@ pub struct LimitError {
     pub field: &'static str,
 }
 
-/// Counts steps. Shared with the dataset a query reads, therefore a cell.
+/// Counts steps. Shared with everything a query touches, therefore of cells.
 #[derive(Debug)]
 pub struct Budget {
     left: Cell<u64>,
     limit: u64,
+    met: Cell<Option<LimitError>>,
 }
 
 impl Budget {
     pub fn new(limit: u64) -> Self {
-        Self { left: Cell::new(limit), limit }
+        Self { left: Cell::new(limit), limit, met: Cell::new(None) }
     }
 
     pub fn spend(&self, steps: u64) -> Result<(), LimitError> {
@@ -69,7 +73,20 @@ impl Budget {
                 self.left.set(left);
                 Ok(())
             }
-            None => Err(LimitError { what: "steps", limit: self.limit, field: "steps" }),
+            None => Err(self.meet(LimitError { what: "steps", limit: self.limit, field: "steps" })),
         }
+    }
+
+    /// Remembers that a limit was met, and that nothing is left to spend.
+    pub fn meet(&self, limit: LimitError) -> LimitError {
+        self.left.set(0);
+        self.met.set(Some(self.met.get().unwrap_or(limit)));
+        limit
+    }
+
+    /// The first limit that was met. In SPARQL an expression with an error is unbound, so that the error itself may be lost.
+    #[cfg(feature = "sparql")]
+    pub fn met(&self) -> Option<LimitError> {
+        self.met.get()
     }
 }

@@ -14,6 +14,7 @@ use crate::path::Path;
 use crate::problem::ProblemKind;
 use crate::shapes::{Constraint, Reader, Shape, messages};
 use crate::term::{node, objects};
+use crate::validate::ValidateError;
 use crate::vocab;
 
 pub use component::{ComponentUse, Declared, declared};
@@ -22,6 +23,19 @@ pub use run::Queries;
 
 /// The name of the graph that queries see as `$shapesGraph`.
 pub const SHAPES_GRAPH: NamedNodeRef<'static> = NamedNodeRef::new_unchecked("urn:x-aw-shacl:shapes-graph");
+
+/// Bytes of stack for evaluating queries. `spareval` recurses over expressions, with some 20 KB a level without optimisation; a query
+/// has a few hundred levels at most. Memory is used only as far as the stack grows.
+const STACK: usize = 64 << 20;
+
+/// Runs something on a thread with a stack that is large enough for every query that was accepted.
+pub fn with_stack<T: Send>(work: impl FnOnce() -> Result<T, ValidateError> + Send) -> Result<T, ValidateError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("shacl".into()).stack_size(STACK).spawn_scoped(scope, work);
+        let thread = thread.map_err(|why| ValidateError::Thread(why.to_string()))?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
 
 /// One value of `sh:sparql`.
 #[derive(Debug)]

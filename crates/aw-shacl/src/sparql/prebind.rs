@@ -112,7 +112,17 @@ impl Prebind<'_> {
                     .collect(),
             },
             GraphPattern::Project { inner, variables } => {
-                GraphPattern::Project { inner: boxed(inner), variables: variables.clone() }
+                // A pre-bound variable is in no pattern any more, and in every solution.
+                let bind = |inner, variable: &Variable| match self.value(variable) {
+                    Some(value) => GraphPattern::Extend {
+                        inner: Box::new(inner),
+                        variable: variable.clone(),
+                        expression: Self::constant(value),
+                    },
+                    None => inner,
+                };
+                let inner = variables.iter().fold(self.pattern(inner), bind);
+                GraphPattern::Project { inner: Box::new(inner), variables: variables.clone() }
             }
             GraphPattern::Distinct { inner } => GraphPattern::Distinct { inner: boxed(inner) },
             GraphPattern::Reduced { inner } => GraphPattern::Reduced { inner: boxed(inner) },

@@ -23,6 +23,8 @@ pub struct Query {
     pub pattern: GraphPattern,
     /// Whether it asks; else it selects.
     pub asks: bool,
+    /// Steps of preparing it for one focus node: the evaluator's planning is quadratic in the operators.
+    pub cost: u64,
 }
 
 impl Query {
@@ -60,7 +62,7 @@ impl Query {
             return Err((ProblemKind::Limit, format!("the query is longer than {most} bytes")));
         }
         let path = path.map(|path| if path.predicate().is_some() { path.to_string() } else { format!("({path})") });
-        let text = text::prepare(text, path.as_deref()).map_err(ill_formed)?;
+        let (text, operators) = text::prepare(text, path.as_deref()).map_err(ill_formed)?;
         let mut parser = SparqlParser::new();
         for (prefix, namespace) in prefixes {
             let bad = |why| ill_formed(format!("the namespace of prefix `{prefix}` is not an IRI: {why}"));
@@ -79,17 +81,34 @@ impl Query {
         if dataset.is_some() {
             return Err(ill_formed("FROM is not allowed: the data graph and the shapes graph are what there is".into()));
         }
-        let rules = Rules { asks, parameters };
+        let rules = Rules { asks, parameters, negations: 0 };
+        let bare = bare_unions(&pattern);
+        if bare > BARE_UNIONS {
+            return Err((
+                ProblemKind::Limit,
+                format!("there are more than {BARE_UNIONS} UNIONs with a branch without a triple pattern"),
+            ));
+        }
         rules.top(&pattern)?;
         prebind::check_names(&pattern).map_err(ill_formed)?;
-        Ok(Self { pattern, asks })
+        Ok(Self { pattern, asks, cost: 100 + operators * operators })
     }
 }
+
+/// Negations within negations: the evaluator's planning doubles with each.
+const NEGATIONS: usize = 6;
+
+/// Unions with a branch that binds nothing: each doubles rows without a term in them, which nobody counts.
+const BARE_UNIONS: usize = 8;
+/// Bytes a REPLACE may put in the place of one match: it multiplies what it is given.
+const REPLACEMENT: usize = 64;
 
 /// What SHACL forbids in queries with pre-bound variables (appendix A), and what would make two runs differ.
 struct Rules<'p> {
     asks: bool,
     parameters: &'p [String],
+    /// How many this part of the query is within.
+    negations: usize,
 }
 
 type Checked = Result<(), (ProblemKind, String)>;
@@ -178,8 +197,14 @@ impl Rules<'_> {
     }
 
     fn expression(&self, expression: &Expression) -> Checked {
-        if let Expression::FunctionCall(function, _) = expression {
-            self.function(function)?;
+        if let Expression::FunctionCall(function, arguments) = expression {
+            self.function(function, arguments)?;
+        }
+        if let Expression::Not(inner) = expression {
+            if self.negations == NEGATIONS {
+                return Err((ProblemKind::Limit, format!("negations are nested deeper than {NEGATIONS}")));
+            }
+            return Rules { negations: self.negations + 1, ..*self }.expression(inner);
         }
         if let Expression::Exists(pattern) = expression {
             return self.pattern(pattern);
@@ -187,8 +212,17 @@ impl Rules<'_> {
         prebind::operands(expression).into_iter().try_for_each(|operand| self.expression(operand))
     }
 
-    fn function(&self, function: &Function) -> Checked {
+    fn function(&self, function: &Function, arguments: &[Expression]) -> Checked {
         match function {
+            Function::Replace => {
+                let short = matches!(arguments.get(2), Some(Expression::Literal(by)) if by.value().len() <= REPLACEMENT);
+                if short && !arguments.iter().any(replaces) {
+                    return Ok(());
+                }
+                let message =
+                    format!("REPLACE needs a literal of at most {REPLACEMENT} bytes as replacement, and no REPLACE within");
+                Err((ProblemKind::Limit, message))
+            }
             Function::Now | Function::Rand | Function::Uuid | Function::StrUuid | Function::BNode => Err((
                 ProblemKind::Unsupported,
                 format!("{function} is not supported: the same data must always give the same answer"),
@@ -203,5 +237,47 @@ impl Rules<'_> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+fn replaces(expression: &Expression) -> bool {
+    matches!(expression, Expression::FunctionCall(Function::Replace, _))
+        || prebind::operands(expression).into_iter().any(replaces)
+}
+
+/// Unions with a branch that no triple pattern is in. Patterns within expressions make no rows.
+fn bare_unions(pattern: &GraphPattern) -> usize {
+    fn matches_triples(pattern: &GraphPattern) -> bool {
+        match pattern {
+            GraphPattern::Bgp { patterns } => !patterns.is_empty(),
+            GraphPattern::Path { .. } => true,
+            other => parts(other).into_iter().any(matches_triples),
+        }
+    }
+    let own = match pattern {
+        GraphPattern::Union { left, right } => usize::from(!matches_triples(left) || !matches_triples(right)),
+        _ => 0,
+    };
+    own + parts(pattern).into_iter().map(bare_unions).sum::<usize>()
+}
+
+/// The patterns directly within one.
+fn parts(pattern: &GraphPattern) -> Vec<&GraphPattern> {
+    match pattern {
+        GraphPattern::Bgp { .. } | GraphPattern::Path { .. } | GraphPattern::Values { .. } => Vec::new(),
+        GraphPattern::Join { left, right }
+        | GraphPattern::LeftJoin { left, right, .. }
+        | GraphPattern::Union { left, right }
+        | GraphPattern::Minus { left, right } => vec![left, right],
+        GraphPattern::Filter { inner, .. }
+        | GraphPattern::Graph { inner, .. }
+        | GraphPattern::Extend { inner, .. }
+        | GraphPattern::OrderBy { inner, .. }
+        | GraphPattern::Project { inner, .. }
+        | GraphPattern::Distinct { inner }
+        | GraphPattern::Reduced { inner }
+        | GraphPattern::Slice { inner, .. }
+        | GraphPattern::Group { inner, .. }
+        | GraphPattern::Service { inner, .. } => vec![inner],
     }
 }

@@ -1,6 +1,6 @@
 //! Running queries for a focus node, and what their solutions say.
 
-use std::rc::Rc;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use oxrdf::vocab::xsd;
 use oxrdf::{Graph, Literal, Term, TermRef, Variable};
@@ -8,12 +8,12 @@ use spareval::{QueryEvaluationError, QueryEvaluator, QueryResults, QuerySolution
 
 use super::SparqlConstraint;
 use super::component::ComponentUse;
-use super::dataset::Data;
+use super::dataset::{Data, Exhausted};
 use super::prebind::{self, Bindings};
 use super::query::{CURRENT_SHAPE, Query, SHAPES_GRAPH, THIS, VALUE};
 use crate::limits::{Budget, LimitError};
 use crate::path::Path;
-use crate::shapes::Shape;
+use crate::shapes::{Shape, Shapes};
 use crate::validate::{Engine, Fault, Sink, ValidateError};
 
 /// What queries run on.
@@ -22,12 +22,23 @@ pub struct Queries<'a> {
 }
 
 impl<'a> Queries<'a> {
-    pub fn new(data: &'a Graph, shapes: Option<&'a Graph>, budget: Rc<Budget>) -> Self {
-        Self { data: Data { data, shapes, budget } }
+    pub fn new(data: &'a Graph, shapes: &'a Shapes, budget: &'a Budget) -> Self {
+        Self { data: Data { data, shapes: shapes.graph.as_ref(), budget, literal_bytes: shapes.limits.literal_bytes } }
     }
 
     /// The solutions of a SELECT, or one empty solution where an ASK is true.
     fn run(&self, query: &Query, bindings: &Bindings, most: usize) -> Result<Vec<QuerySolution>, Failure> {
+        // Nothing of the evaluation is left behind when it is unwound, but for the budget, which is a number.
+        let solutions = catch_unwind(AssertUnwindSafe(|| self.evaluate(query, bindings, most)));
+        let solutions = solutions.unwrap_or_else(|panic| match panic.downcast::<Exhausted>() {
+            Ok(exhausted) => Err(Failure::Limit(exhausted.0)),
+            Err(other) => resume_unwind(other),
+        });
+        self.data.budget.met().map_or(solutions, |limit| Err(Failure::Limit(limit)))
+    }
+
+    fn evaluate(&self, query: &Query, bindings: &Bindings, most: usize) -> Result<Vec<QuerySolution>, Failure> {
+        self.data.budget.spend(query.cost).map_err(Failure::Limit)?;
         let pattern = prebind::pattern(&query.pattern, bindings);
         let mut evaluator = QueryEvaluator::new();
         for term in bindings.values() {

@@ -1,17 +1,17 @@
 //! Looking at the text of a query before a parser does: how deep it nests, and where `$PATH` stands.
 
-/// Brackets within brackets. The parser and the evaluator recurse, so this is what bounds their stack.
+/// Brackets within brackets. The parser recurses, so this is what bounds its stack.
 const DEPTH: usize = 16;
-/// Operators, brackets and separators in all: chains of them become deep trees.
-const OPERATORS: usize = 400;
+/// Operators, brackets and separators in all: chains of them become deep trees, over which the evaluator recurses.
+const OPERATORS: u64 = 400;
 
-/// Checks the bounds and puts `path` in the place of `$PATH`.
+/// Checks the bounds and puts `path` in the place of `$PATH`. Returns how many operators there are, too.
 ///
 /// # Errors
 /// What bound the query breaks, or that it has a `$PATH` without a path to put there.
-pub fn prepare(query: &str, path: Option<&str>) -> Result<String, String> {
+pub fn prepare(query: &str, path: Option<&str>) -> Result<(String, u64), String> {
     let mut out = String::with_capacity(query.len());
-    let (mut depth, mut operators) = (0_usize, 0_usize);
+    let (mut depth, mut operators) = (0_usize, 0_u64);
     let mut rest = query;
     while let Some(c) = rest.chars().next() {
         let taken = opaque(rest).unwrap_or_else(|| {
@@ -20,7 +20,7 @@ pub fn prepare(query: &str, path: Option<&str>) -> Result<String, String> {
                 ')' | '}' | ']' => depth = depth.saturating_sub(1),
                 _ => (),
             }
-            operators += usize::from(!c.is_alphanumeric() && !c.is_whitespace() && !matches!(c, '_' | '?' | '$' | ':' | ','));
+            operators += u64::from(!c.is_alphanumeric() && !c.is_whitespace() && !matches!(c, '_' | '?' | '$' | ':' | ','));
             c.len_utf8()
         });
         if depth > DEPTH {
@@ -42,7 +42,7 @@ pub fn prepare(query: &str, path: Option<&str>) -> Result<String, String> {
             rest = after;
         }
     }
-    Ok(out)
+    Ok((out, operators))
 }
 
 fn is_name(c: char) -> bool {
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn path_is_put_in_where_it_is_a_variable() {
-        let check = |query: &str, expected: &str| assert_eq!(prepare(query, Some("<p>")).unwrap(), expected);
+        let check = |query: &str, expected: &str| assert_eq!(prepare(query, Some("<p>")).unwrap().0, expected);
         check("$this $PATH ?v", "$this <p> ?v");
         check("$this ?PATH/<q> ?v", "$this <p>/<q> ?v");
         check("$PATHS ?PATH_1", "$PATHS ?PATH_1");

@@ -26,6 +26,9 @@ pub enum ValidateError {
     /// It took more than allowed.
     #[error(transparent)]
     Limit(#[from] LimitError),
+    /// No thread could be started for the evaluation of queries.
+    #[error("no thread for evaluating queries: {0}")]
+    Thread(String),
     /// A query failed (SHACL, section 3.4): the shape it belongs to, and why.
     #[error("the query of {shape} failed: {message}")]
     Query {
@@ -45,7 +48,16 @@ impl Shapes {
     /// # Errors
     /// When a limit is met or a query fails; then there is no answer, neither that the data conforms nor that it does not.
     pub fn validate(&self, data: &Graph) -> Result<Report, ValidateError> {
-        let mut engine = Engine::new(self, data);
+        #[cfg(feature = "sparql")]
+        if self.graph.is_some() {
+            return crate::sparql::with_stack(|| self.validate_here(data));
+        }
+        self.validate_here(data)
+    }
+
+    fn validate_here(&self, data: &Graph) -> Result<Report, ValidateError> {
+        let budget = Budget::new(self.limits.steps);
+        let mut engine = Engine::new(self, data, &budget);
         let mut sink = Sink::collect(self.limits.results);
         let mut counts = Vec::new();
         for (id, shape) in self.shapes.iter().enumerate().filter(|(_, shape)| !shape.targets.is_empty()) {
@@ -64,7 +76,7 @@ impl Shapes {
 pub struct Engine<'a> {
     pub shapes: &'a Shapes,
     pub data: &'a Graph,
-    pub budget: Rc<Budget>,
+    pub budget: &'a Budget,
     /// Which nodes conform to which shapes, as far as somebody asked.
     known: HashMap<(ShapeId, TermRef<'a>), bool>,
     /// The classes below a class, itself included.
@@ -74,13 +86,12 @@ pub struct Engine<'a> {
 }
 
 impl<'a> Engine<'a> {
-    fn new(shapes: &'a Shapes, data: &'a Graph) -> Self {
-        let budget = Rc::new(Budget::new(shapes.limits.steps));
+    fn new(shapes: &'a Shapes, data: &'a Graph, budget: &'a Budget) -> Self {
         Self {
             shapes,
             data,
             #[cfg(feature = "sparql")]
-            queries: crate::sparql::Queries::new(data, shapes.graph.as_ref(), budget.clone()),
+            queries: crate::sparql::Queries::new(data, shapes, budget),
             budget,
             known: HashMap::new(),
             below: HashMap::new(),
@@ -95,7 +106,7 @@ impl<'a> Engine<'a> {
         }
         self.budget.spend(1 + shape.constraints.len() as u64)?;
         let values = match &shape.path {
-            Some(path) => follow(self.data, path, focus, &self.budget)?,
+            Some(path) => follow(self.data, path, focus, self.budget)?,
             None => vec![focus],
         };
         for constraint in &shape.constraints {

@@ -1,8 +1,8 @@
 //! SHACL-SPARQL beyond what the suite asks: blank nodes, components, messages, rules, and hostile queries.
 
-use aw_shacl::ValidateError;
+use aw_shacl::{Limits, Shapes, ValidateError};
 
-use crate::support::{shapes, validate};
+use crate::support::{graph, shapes, validate};
 
 const DECLARE: &str = "<urn:p> sh:declare [ sh:prefix 'ex' ; sh:namespace 'http://example.org/'^^xsd:anyURI ] .";
 
@@ -124,9 +124,51 @@ fn queries_that_shacl_forbids_or_nobody_can_repeat_are_refused() {
     ] {
         refuse(query, "E-SHAPE-ILL-FORMED", says);
     }
+    let unions = "{ {} UNION {} }".repeat(9);
+    refuse(&format!("SELECT $this WHERE {{ {unions} }}"), "E-SHAPE-LIMIT", "UNION");
+    refuse("SELECT $this WHERE { BIND(REPLACE(REPLACE(\"a\", \".\", \"b\"), \".\", \"c\") AS ?x) }", "E-SHAPE-LIMIT", "REPLACE");
     refuse("SELECT $this WHERE { FILTER(NOW() > 1) }", "E-SHAPE-UNSUPPORTED", "same answer");
     refuse("SELECT $this WHERE { FILTER(RAND() > 0.5) }", "E-SHAPE-UNSUPPORTED", "same answer");
     refuse("SELECT $this WHERE { FILTER(ex:f($this)) }", "E-SHAPE-UNSUPPORTED", "no function");
+}
+
+#[test]
+fn deep_and_huge_queries_are_refused_before_they_are_parsed() {
+    refuse(&format!("SELECT $this WHERE {{ FILTER({}1{}) }}", "(".repeat(500), ")".repeat(500)), "E-SHAPE-ILL-FORMED", "nested");
+    refuse(&format!("SELECT $this WHERE {{ FILTER(1{}) }}", "+1".repeat(3000)), "E-SHAPE-ILL-FORMED", "operators");
+    refuse(&format!("SELECT $this WHERE {{ # {} \n }}", "x".repeat(70_000)), "E-SHAPE-LIMIT", "longer");
+    let nots = |n: usize| format!("SELECT $this WHERE {{ FILTER({}1{}) }}", "!(".repeat(n), ")".repeat(n));
+    refuse(&nots(7), "E-SHAPE-LIMIT", "negations");
+    assert!(validate(&select(&nots(6)), "ex:a ex:p 1 .").unwrap().results.len() == 1);
+    // At the bounds, on the stack of a test thread.
+    let deep = format!("SELECT $this WHERE {{ FILTER({}1{}) }}", "(".repeat(14), ")".repeat(14));
+    assert!(validate(&select(&deep), "ex:a ex:p 1 .").unwrap().results.len() == 1);
+    let long = format!("SELECT $this WHERE {{ FILTER(1{}) }}", "||1".repeat(190));
+    assert!(validate(&select(&long), "ex:a ex:p 1 .").unwrap().results.len() == 1);
+    let sums = format!("SELECT $this WHERE {{ FILTER(1{} > 1) }}", "+1".repeat(390));
+    assert!(validate(&select(&sums), "ex:a ex:p 1 .").unwrap().results.len() == 1);
+}
+
+#[test]
+fn a_query_that_never_ends_meets_the_limit() {
+    let data: String = (0..200).map(|i| format!("ex:n{i} ex:r {i} .")).collect::<String>() + "ex:a ex:p 1 .";
+    let mut limits = Limits::default();
+    limits.steps = 200_000;
+    let doubling: String = (1..50).map(|i| format!("BIND(CONCAT(?t{}, ?t{}) AS ?t{i}) ", i - 1, i - 1)).collect();
+    let doubling = format!("SELECT $this WHERE {{ BIND(\"ab\" AS ?t0) {doubling} FILTER(STRLEN(?t49) < 0) }}");
+    for query in [
+        "SELECT $this WHERE { ?a ex:r ?x . ?b ex:r ?y . ?c ex:r ?z . ?d ex:r ?w FILTER(?x + ?y + ?z + ?w < 0) }",
+        "SELECT $this WHERE { ?a (ex:r|!ex:r)* ?x . ?b (ex:r|!ex:r)* ?y . ?c (ex:r|!ex:r)* ?z }",
+        "SELECT $this (COUNT(*) AS ?value) WHERE { ?a ex:r ?x . ?b ex:r ?y . ?c ex:r ?z . ?d ex:r ?w } GROUP BY $this",
+        "SELECT DISTINCT $this WHERE { ?a ex:r ?x . ?b ex:r ?y . ?c ex:r ?z . ?d ex:r ?w }",
+        "SELECT DISTINCT $this WHERE { { SELECT $this { ?a ?b ?c } } { SELECT $this { ?a ?b ?c } } { SELECT $this { ?a ?b ?c } } }",
+        "SELECT $this WHERE { { { ?a ex:r ?x } UNION { ?b ex:r ?x } } { ?c ex:r ?d } { ?e ex:r ?f } FILTER NOT EXISTS { ?g ex:r ?h } }",
+        &doubling,
+    ] {
+        let read = Shapes::parse(&graph(&select(query)), &limits).unwrap();
+        let Err(why) = read.validate(&graph(&data)) else { panic!("{query} ended") };
+        assert!(matches!(why, ValidateError::Limit(_)), "{query}: {why}");
+    }
 }
 
 #[test]
