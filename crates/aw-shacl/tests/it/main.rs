@@ -7,4 +7,5 @@ mod conformance;
 mod refusals;
 #[cfg(feature = "sparql")]
 mod sparql;
+mod spdx;
 mod support;
