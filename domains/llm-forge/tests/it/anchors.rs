@@ -335,6 +335,9 @@ fn the_recipes_plan_as_they_are_once_they_are_filled_in() {
         // What is more is metadata, with the test's small vocabulary.
         let more = quant.bytes_out.checked_sub(tensors).unwrap_or_else(|| panic!("{}: {} bytes", anchor.recipe, quant.bytes_out));
         assert!(more < tensors / 200, "{}: {more} bytes more than the tensors", anchor.recipe);
+        // The base's tier is written beside it, and is the larger one.
+        let (_, shipped) = stages.iter().rfind(|(name, _)| name == "eval").unwrap();
+        assert!(shipped.bytes_out > tiers[0] / anchor.keep * anchor.experts * 9 / 10, "{}: {}", anchor.recipe, shipped.bytes_out);
         let evaluation = &recipe.stages().iter().rfind(|stage| stage.name == "eval").unwrap().config;
         assert_eq!((&evaluation["runtime"], &evaluation["tier"]), (&json!("gguf"), &json!("Q4_K_M")));
     }

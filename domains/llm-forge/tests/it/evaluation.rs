@@ -493,6 +493,7 @@ fn a_base_unlike_the_tier_is_refused_before_anything_runs() {
         (stages(json!({}), with()), "unlike-base", "made without an importance matrix", "remove `importanceMatrix`"),
         (stages(tier, json!({})), "tier-missing", "makes Q4_K_M of this model", "those that are made: Q8_0"),
         (stages(json!({}), safetensors), "unused", "`tier` is of GGUF files", ""),
+        (stages(json!({}), json!({"preTokenizer": "nonsense"})), "gguf", "the base cannot be made into this tier", ""),
         (stages(with(), json!({"importanceMatrix": "none"})), "unknown-corpus", "no corpus `none`", ""),
     ] {
         let found = problems.iter().find(|problem| problem.code == code).unwrap_or_else(|| panic!("{code}: {problems:#?}"));

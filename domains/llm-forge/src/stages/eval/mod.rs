@@ -228,6 +228,11 @@ impl EvalConfig {
         self.tier.as_ref().map_or_else(|| EVALUATION.to_owned(), |tier| format!("{EVALUATION}/{tier}"))
     }
 
+    /// What the base's file of the tier calls itself.
+    fn base_naming(&self) -> Naming {
+        Naming { name: BASE.into(), pre_tokenizer: self.pre_tokenizer.clone() }
+    }
+
     /// Examples of a corpus that are taken, at most.
     fn examples_max(&self) -> usize {
         self.max_examples.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX))
@@ -420,6 +425,13 @@ impl Stage for Eval {
                 Problem::new("nothing-pruned", "controls", message).hint("put an `expert-prune` before it, or remove `controls`"),
             );
         }
+        let scratch_bytes = match eval.tier.as_deref().and_then(served::tier).filter(|_| eval.compare_to_base) {
+            Some(tier) => served::base_bytes(request.source, tier, &eval.base_naming()).unwrap_or_else(|error| {
+                problems.push(Problem::new("gguf", "tier", format!("the base cannot be made into this tier: {error}")));
+                0
+            }),
+            None => 0,
+        };
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -436,7 +448,7 @@ impl Stage for Eval {
         let bytes_in = facts.weight_bytes() * variants + bytes;
         Ok(Estimate {
             bytes_in,
-            bytes_out: bytes / 4 * variants,
+            bytes_out: bytes / 4 * variants + scratch_bytes,
             memory_bytes,
             seconds: Some(seconds),
             heavy: true,
@@ -462,8 +474,7 @@ impl Stage for Eval {
             Some(tier) => {
                 let weighed = eval.importance_matrix.as_deref();
                 let importance = weighed.map(|id| alike::importance(&base, &tokenizer, id, inputs, context)).transpose()?;
-                let naming = Naming { name: BASE.into(), pre_tokenizer: eval.pre_tokenizer.clone() };
-                let base = eval.compare_to_base.then_some((&base, naming, importance.as_ref()));
+                let base = eval.compare_to_base.then_some((&base, eval.base_naming(), importance.as_ref()));
                 Some(Served::new(&self.tools, tier, &inputs.folders[GGUF], base, context)?)
             }
             None => None,

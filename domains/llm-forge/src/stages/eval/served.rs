@@ -10,9 +10,10 @@ use aw_gguf::mix::FileType;
 use serde_json::{Value, json};
 
 use super::{BASE, FORGED};
+use crate::checkpoint::Checkpoint;
 use crate::evaluation::humaneval;
 use crate::families::Model;
-use crate::gguf::{GgufModel, Importance, Naming};
+use crate::gguf::{GgufError, GgufModel, Importance, Naming};
 use crate::llama_cpp::{LlamaCpp, LlamaCppError, Server, ServerSettings, TextSettings};
 use crate::stages::failed;
 use crate::tools::Tools;
@@ -178,6 +179,22 @@ impl Served {
         std::fs::remove_file(&logits).map_err(failed("write"))?;
         Ok((measured.mean.value, json!({"chunk": settings.context, "chunks": chunks, "llamaCpp": measured})))
     }
+}
+
+/// Bytes of the base's file of a tier, from the headers of the source: what measuring it beside the forged model's takes of the scratch
+/// folder.
+///
+/// # Errors
+/// When the base cannot be made into a GGUF file.
+pub(super) fn base_bytes(source: &Path, tier: FileType, naming: &Naming) -> Result<u64, GgufError> {
+    let path = source.join("config.json");
+    let failed = |source| GgufError::Read { path: path.clone(), source };
+    let text = std::fs::read(&path).map_err(failed)?;
+    let config: Value = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
+    let architecture = config["model_type"].as_str().unwrap_or_default();
+    let checkpoint = Checkpoint::open(source)?;
+    let planned = GgufModel::plan(source, &config, &checkpoint, architecture, naming)?;
+    Ok(planned.conversion(tier)?.bytes())
 }
 
 fn convert(
