@@ -32,7 +32,7 @@ pub(crate) struct QuantConfig {
     /// Tiers, one file each.
     #[schemars(length(min = 1))]
     quant_types: Vec<String>,
-    /// The corpus whose importance matrix weighs the columns, by its id in `calibrationCorpora`; profiled with `imatrix: true`.
+    /// The corpus whose importance matrix weighs the columns, by its id in `calibrationCorpora`; profiled with `importanceMatrix: true`.
     importance_matrix: Option<String>,
     /// The model's name in the files and their names; the source's when it is left out.
     #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,95}$"))]
@@ -227,7 +227,7 @@ fn importance(quant: &QuantConfig, inputs: &Inputs) -> Result<Option<Importance>
     if !file.is_file() {
         let message = format!("the profile of `{corpus}` gathered no importance matrix");
         return Err(Failure::new("importance-matrix", message)
-            .with_hint("set `imatrix: true` on its `expert-activation-profile`, or remove `importanceMatrix`"));
+            .with_hint("set `importanceMatrix: true` on its `expert-activation-profile`, or remove `importanceMatrix`"));
     }
     Importance::open(&file).map(Some).map_err(failed("importance-matrix"))
 }
