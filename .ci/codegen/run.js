@@ -1,11 +1,12 @@
-// Runs a .NET program in Node. usage: node run.js PROGRAM.dll ARGUMENTS
+// Runs a .NET program in Node. usage: node run.js PROGRAM.dll ARGUMENTS; `@FILE` is the text of a file, which the program cannot read.
 import { readFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { dotnet } from './dotnet.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const [program, ...rest] = process.argv.slice(2);
+const [program, ...given] = process.argv.slice(2);
+const rest = given.map((one) => (one.startsWith('@') ? readFileSync(one.slice(1), 'utf8') : one));
 const name = basename(program);
 const config = JSON.parse(readFileSync(resolve(here, 'config.json'), 'utf8'));
 config.mainAssemblyName = basename(program, '.dll');

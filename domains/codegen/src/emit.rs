@@ -132,7 +132,10 @@ impl<'m> Emitter<'m> {
         let mut emitted = match target {
             Target::Csharp => self.language(&csharp::Csharp { profile }),
             Target::Typescript => self.language(&typescript::Typescript { profile }),
-            Target::Python => self.language(&python::Python { profile }),
+            Target::Python => {
+                let late = !self.resolved.model.is_first_revision();
+                self.language(&python::Python { profile, late })
+            }
             Target::Rust => self.language(&rust::Rust { profile }),
             Target::Sql => self.sql(),
             Target::Bpmn => bpmn::emit(self.resolved.model).map(|made| several(target, made)),

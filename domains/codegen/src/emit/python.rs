@@ -88,7 +88,53 @@ const MEMBERS: [&str; 66] = [
 #[derive(Debug)]
 pub(super) struct Python {
     pub(super) profile: Profile,
+    /// Whether classes are built when they are first used, and name one another by way of [`LATE`].
+    ///
+    /// Pydantic builds a class's validator from those of all classes it names, and theirs. In a model with hundreds of classes that
+    /// name one another, as ontologies of the second revision are, that is all of them for each: building them does not end in useful
+    /// time, or runs out of stack.
+    pub(super) late: bool,
 }
+
+/// What stands for the classes that an annotation names.
+const LATE: &str = r#"class _Late:
+    """Classes that are looked up when a value is first seen, and not built for the class that names them."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+    def _validate(self, value: Any) -> Any:
+        classes = [globals()[name] for name in self.names]
+        if isinstance(value, tuple(classes)):
+            return value
+        best, reasons = None, []
+        for found in classes:
+            try:
+                made = found.model_validate(value)
+            except ValidationError as error:
+                reasons.append(error)
+                continue
+            if best is None or len(made.model_fields_set) > len(best.model_fields_set):
+                best = made
+        if best is None:
+            raise ValueError("; ".join(str(reason) for reason in reasons))
+        return best
+
+    def _serialize(self, value: Any, info: Any) -> Any:
+        if not isinstance(value, BaseModel):
+            return value
+        given = {name: getattr(info, name) for name in ("by_alias", "exclude_unset", "exclude_defaults", "exclude_none")}
+        return value.model_dump(mode=info.mode, **given)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self._validate,
+            serialization=core_schema.plain_serializer_function_ser_schema(self._serialize, info_arg=True),
+            json_schema_input_schema=core_schema.dict_schema(),
+        )
+
+
+"#;
 
 fn scalar(scalar: Scalar) -> &'static str {
     match scalar {
@@ -102,20 +148,36 @@ fn scalar(scalar: Scalar) -> &'static str {
     }
 }
 
-fn range(names: &Names<'_>, range: &Range) -> String {
-    match range {
-        Range::Scalar(one) => scalar(*one).to_owned(),
-        Range::Enumeration(name) => names.of(name).to_owned(),
-        Range::Type(name) => format!("'{}'", names.of(name)),
-        Range::OneOf(several) => {
-            let mut types: Vec<String> = Vec::new();
-            for ty in several.iter().map(|one| self::range(names, one)) {
-                if !types.contains(&ty) {
-                    types.push(ty);
+fn union(mut types: Vec<String>) -> String {
+    let mut seen = std::collections::BTreeSet::new();
+    types.retain(|ty| seen.insert(ty.clone()));
+    if types.len() == 1 { types.remove(0) } else { format!("Union[{}]", types.join(", ")) }
+}
+
+impl Python {
+    fn range(&self, names: &Names<'_>, range: &Range) -> String {
+        match range {
+            Range::Scalar(one) => scalar(*one).to_owned(),
+            Range::Enumeration(name) => names.of(name).to_owned(),
+            Range::Type(name) => self.classes(names, std::iter::once(name)),
+            Range::OneOf(several) => {
+                let classes = several.iter().filter_map(|one| if let Range::Type(name) = one { Some(name) } else { None });
+                let others = several.iter().filter(|one| !matches!(one, Range::Type(_)));
+                let mut types: Vec<String> = others.map(|one| self.range(names, one)).collect();
+                if classes.clone().next().is_some() {
+                    types.push(self.classes(names, classes));
                 }
+                union(types)
             }
-            if types.len() == 1 { types.remove(0) } else { format!("Union[{}]", types.join(", ")) }
         }
+    }
+
+    /// One of several classes.
+    fn classes<'a>(&self, names: &Names<'_>, declared: impl Iterator<Item = &'a String>) -> String {
+        let quoted: Vec<String> = declared.map(|name| format!("'{}'", names.of(name))).collect();
+        let all = quoted.join(", ");
+        let one = union(quoted);
+        if self.late { format!("Annotated[{one}, _Late({all})]") } else { one }
     }
 }
 
@@ -199,7 +261,7 @@ impl Language for Python {
     }
 
     fn field(&self, names: &Names<'_>, object: &ObjectType, field: &Field) -> Typed {
-        let one = names.state_of(object, field).unwrap_or_else(|| range(names, &field.range));
+        let one = names.state_of(object, field).unwrap_or_else(|| self.range(names, &field.range));
         let (ty, default) = match field {
             Field { list: true, .. } => (format!("list[{one}]"), Some("[]".to_owned())),
             Field { optional: true, .. } => (format!("Optional[{one}]"), Some("None".to_owned())),
@@ -209,8 +271,7 @@ impl Language for Python {
     }
 
     fn relation(&self, names: &Names<'_>, relation: &Relation) -> Typed {
-        let targets: Vec<String> = relation.targets.iter().map(|target| format!("'{}'", names.of(target))).collect();
-        let one = if targets.len() == 1 { targets[0].clone() } else { format!("Union[{}]", targets.join(", ")) };
+        let one = self.classes(names, relation.targets.iter());
         let (ty, default) = match relation.cardinality {
             Cardinality::One => (format!("Optional[{one}]"), "None"),
             Cardinality::Many => (format!("list[{one}]"), "[]"),
@@ -221,17 +282,24 @@ impl Language for Python {
     fn render(&self, view: &View<'_>) -> String {
         let wire = self.profile == Profile::Wire;
         let closed_sets = !view.enumerations.is_empty() || view.types.iter().any(|object| object.states.is_some());
-        let members =
-            |object: &Type<'_>| object.own_fields.iter().chain(&object.own_relations).any(|one| one.ty.contains("Union["));
+        let writes = |what: &str| {
+            let own = |object: &Type<'_>| object.own_fields.iter().chain(&object.own_relations).any(|one| one.ty.contains(what));
+            view.types.iter().any(own)
+        };
+        let late = self.late && writes("_Late(");
         let mut out = view.header.clone();
         out.push_str("from __future__ import annotations\n\nfrom datetime import datetime\n");
         if closed_sets {
             out.push_str("from enum import Enum\n");
         }
-        out.push_str("from typing import Any, Optional");
-        out.push_str(if view.types.iter().any(members) { ", Union\n" } else { "\n" });
+        out.push_str(if late { "from typing import Annotated, Any, Optional" } else { "from typing import Any, Optional" });
+        out.push_str(if writes("Union[") { ", Union\n" } else { "\n" });
         out.push_str("from uuid import UUID\n\nfrom pydantic import BaseModel, ConfigDict");
-        out.push_str(if wire { ", Field\n\n\n" } else { "\n\n\n" });
+        out.push_str(if wire { ", Field" } else { "" });
+        out.push_str(if late { ", ValidationError\nfrom pydantic_core import core_schema\n\n\n" } else { "\n\n\n" });
+        if late {
+            out.push_str(LATE);
+        }
         for one in &view.enumerations {
             values(&mut out, one, Some(&one.label));
         }
@@ -241,7 +309,7 @@ impl Language for Python {
             }
             self.class(&mut out, object);
         }
-        for object in &view.types {
+        for object in view.types.iter().filter(|_| !self.late) {
             out.push_str(&object.name);
             out.push_str(".model_rebuild()\n");
         }
@@ -258,7 +326,8 @@ impl Python {
         out.push_str(&if bases.is_empty() { "BaseModel".to_owned() } else { bases.join(", ") });
         out.push_str("):\n    \"\"\"");
         out.push_str(&docstring(&object.label));
-        out.push_str("\"\"\"\n    model_config = ConfigDict(populate_by_name=True)\n\n");
+        out.push_str("\"\"\"\n    model_config = ConfigDict(populate_by_name=True");
+        out.push_str(if self.late { ", defer_build=True)\n\n" } else { ")\n\n" });
         if object.own_fields.is_empty() && object.own_relations.is_empty() {
             out.push_str("    pass\n");
         }

@@ -1,6 +1,7 @@
 //! Generated files under the real compilers. Skipped, loudly, where these are not installed.
 
 mod broken;
+mod exchange;
 mod hostile;
 pub mod second;
 
