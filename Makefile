@@ -28,7 +28,7 @@ demo: build  ## compact a real mixture-of-experts model, verify the proof, judge
 test: llama-cpp  ## format, lints, documentation, tests and repository rules
 	$(CARGO) xtask check
 
-parity:  ## compare with transformers: goldens made anew, and shapes they do not have (says what to install)
+parity: llama-cpp  ## compare with transformers and llama.cpp: goldens made anew, and shapes they do not have (says what to install)
 	$(CARGO) xtask parity --goldens
 
 bench: build  ## measure against what people would use instead; some rows need BENCH="--python PYTHON", one with transformers

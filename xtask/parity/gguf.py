@@ -1,88 +1,72 @@
 #!/usr/bin/env python3
-"""Holds our GGUF files against llama.cpp's own converter: every tensor (name, shape, bytes) and every metadata key.
+"""Holds our GGUF files against llama.cpp's own converter and quantiser, and has llama.cpp run them (see README.md).
 
-Tiny random checkpoints of each family are written by transformers, converted by `to_gguf` and by llama.cpp's
-`convert_hf_to_gguf.py`, and read back with gguf-py.
+    python xtask/parity/gguf.py [--program <to_gguf>] [--llama-cpp <target/llama.cpp>] [--work <folder>] [case ...]
 
-    cargo build -p llm-forge --example to_gguf
-    python xtask/parity/gguf.py <llama.cpp source> target/debug/examples/to_gguf recipes/tiny-moe/model <work folder> [family ...]
-
-The checkpoints take the tokenizer of the third argument, whose splitting nobody published: the converter is told its name.
+For every case of `gguf_cases.py` a tiny random checkpoint is written by transformers. `convert_hf_to_gguf.py` and our `to_gguf` make
+files of it: every tensor (name, shape, type, bytes) and every metadata key is compared. `llama-quantize` makes every tier of theirs:
+every tensor is compared with ours. `llama-perplexity` loads ours, and theirs wherever a tensor differs; transformers computes the same
+number from the checkpoint. One line a case; the exit status says whether all is as it should be.
 """
-import json
+import argparse
+import hashlib
+import math
 import pathlib
-import shutil
+import re
 import subprocess
 import sys
+import tempfile
 
-B = dict(vocab_size=512, hidden_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-         max_position_embeddings=128, eos_token_id=0, bos_token_id=None, pad_token_id=0)
-LATENT = dict(moe_intermediate_size=32, n_routed_experts=8, num_experts_per_tok=2, n_shared_experts=1,
-              first_k_dense_replace=1, kv_lora_rank=32, qk_nope_head_dim=16, qk_rope_head_dim=16, v_head_dim=16,
-              num_key_value_heads=4)
-FAMILIES = {
-    "olmoe": B | dict(num_key_value_heads=4, intermediate_size=32, num_experts=8, num_experts_per_tok=2),
-    "qwen3_moe": dict(B, intermediate_size=64, moe_intermediate_size=32, num_experts=8, num_experts_per_tok=2,
-                      head_dim=16, norm_topk_prob=True),
-    "mixtral": dict(B, intermediate_size=32, num_local_experts=8, num_experts_per_tok=2, sliding_window=None),
-    "qwen2_moe": dict(B, intermediate_size=64, moe_intermediate_size=32, shared_expert_intermediate_size=64,
-                      num_experts=8, num_experts_per_tok=2),
-    "granitemoe": dict(B, intermediate_size=32, num_local_experts=8, num_experts_per_tok=2, embedding_multiplier=12.0,
-                       attention_multiplier=0.2, residual_multiplier=0.22, logits_scaling=6.0),
-    "deepseek_v2": B | LATENT | dict(intermediate_size=64, q_lora_rank=32, topk_method="greedy", n_group=1, topk_group=1,
-                                     scoring_func="softmax"),
-    "deepseek_v3": B | LATENT | dict(intermediate_size=64, q_lora_rank=32, n_group=2, topk_group=1, rope_interleave=True,
-                                     scoring_func="sigmoid"),
-    "glm4_moe": dict(B, intermediate_size=64, moe_intermediate_size=32, n_routed_experts=8, num_experts_per_tok=2,
-                     n_shared_experts=1, first_k_dense_replace=1, n_group=1, topk_group=1, head_dim=16,
-                     use_qk_norm=True, num_nextn_predict_layers=0),
-    "gpt_oss": dict(B, intermediate_size=32, num_local_experts=8, num_experts_per_tok=2, head_dim=16,
-                    sliding_window=32),
-    "ernie4_5_moe": dict(B, intermediate_size=64, moe_intermediate_size=32, moe_num_experts=8, moe_k=2,
-                         moe_num_shared_experts=1, moe_layer_start_index=1),
-    "qwen3_next": B | dict(num_hidden_layers=4, intermediate_size=64, moe_intermediate_size=32,
-                       shared_expert_intermediate_size=32, num_experts=8, num_experts_per_tok=2, head_dim=16,
-                       linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=16,
-                       linear_value_head_dim=16, norm_topk_prob=True),
-}
+import gguf_cases as cases
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOKENIZER = ROOT / "recipes/tiny-moe/model"
+TIERS = ("F32", "F16", "BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M", "Q4_K_S", "Q3_K_M", "Q2_K")
+# Made by their converter itself, with all metadata.
+CONVERTED = ("F32", "BF16")
+CONTEXT = 256
+CHUNKS = 4
+# Of perplexities, relative.
+TOLERANCE = 0.01
 # Keys a converter makes up from the folder's name or a model card, and what says only who wrote the file.
 IGNORED = ("GGUF.", "general.name", "general.basename", "general.finetune", "general.version", "general.size_label",
            "general.license", "general.tags", "general.languages", "general.sampling.", "general.dimension")
+# Exponentials and powers: the last bit depends on the mathematical library.
+ROUNDED = re.compile(r"ssm_a$|rope_freqs\.weight$")
+# Their converter with two changes: the tokenizer of the checkpoints is one nobody published, so the name of its splitting is given; and
+# families that come with SentencePiece or GLM's tokens take this tokenizer too, where there is no SentencePiece model.
 CONVERTER = """
 import runpy, sys
 source, pre = sys.argv[1:3]
 sys.path[:0] = [source, source + "/gguf-py"]
 import conversion.base as base
-known = base.TextModel.get_vocab_base_pre
+known, pieces = base.TextModel.get_vocab_base_pre, base.TextModel._set_vocab_sentencepiece
 def named(self, tokenizer):
     try:
         return known(self, tokenizer)
     except NotImplementedError:
         return pre
+def vocabulary(self, add_to_gguf=True):
+    if (self.dir_model / "tokenizer.model").is_file():
+        return pieces(self, add_to_gguf)
+    return self._set_vocab_gpt2()
 base.TextModel.get_vocab_base_pre = named
-base.TextModel._set_vocab_sentencepiece = lambda self, add_to_gguf=True: self._set_vocab_gpt2()
+base.TextModel._set_vocab_sentencepiece = vocabulary
 base.TextModel._set_vocab_glm = lambda self: self._set_vocab_gpt2()
 sys.argv = ["convert_hf_to_gguf.py"] + sys.argv[3:]
 runpy.run_path(source + "/convert_hf_to_gguf.py", run_name="__main__")
 """
 
 
-def make(family, config, folder, tokenizer):
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **config), dtype=torch.bfloat16)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            # Norms at one and biases at zero would hide what is done to them; small weights would hide everything.
-            parameter.copy_(torch.randn_like(parameter) * (0.1 if parameter.dim() > 1 else 0.3)
-                            + (1.0 if "norm" in name else 0.0))
-        for name, buffer in model.named_buffers():
-            if "correction" in name:
-                buffer.copy_(torch.randn_like(buffer) * 0.1)
-    model.save_pretrained(folder)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(pathlib.Path(tokenizer) / name, folder)
+class Failed(Exception):
+    """A program failed: what it said last."""
+
+
+def run(*command):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failed(f"{pathlib.Path(command[0]).name} failed: {(done.stderr or done.stdout).strip()[-400:]}")
+    return done.stdout + done.stderr
 
 
 def read(path):
@@ -93,50 +77,175 @@ def read(path):
     return keys, tensors
 
 
-def differences(ours, theirs):
+def nearly(a, b):
+    """Whether two tables of F32 differ in their last two bits at most."""
+    import numpy
+    (kind, shape, ours), (other, same, theirs) = a, b
+    if (kind, shape) != (other, same) or kind != "F32":
+        return False
+    bits = [numpy.frombuffer(data, dtype=numpy.int32).astype(numpy.int64) for data in (ours, theirs)]
+    return bool((abs(bits[0] - bits[1]) <= 2).all())
+
+
+def shown(value):
+    kind, shape, data = value if len(value) == 3 else (value[0], None, value[1])
+    if isinstance(data, bytes):
+        return f"{kind} {shape} {hashlib.sha256(data).hexdigest()[:12]}"
+    return f"{kind} {str(data)[:90]}"
+
+
+def differences(ours, theirs, keys):
     found = []
-    for kind, a, b in (("key", ours[0], theirs[0]), ("tensor", ours[1], theirs[1])):
+    parts = [("key", ours[0], theirs[0])] if keys else []
+    for what, a, b in [*parts, ("tensor", ours[1], theirs[1])]:
         for name in sorted(a.keys() | b.keys()):
-            if kind == "key" and name.startswith(IGNORED):
+            if what == "key" and name.startswith(IGNORED):
                 continue
             if name not in b:
-                found.append(f"{kind} {name}: only ours: {str(a[name])[:80]}")
+                found.append(f"{what} {name}: only ours: {shown(a[name])}")
             elif name not in a:
-                found.append(f"{kind} {name}: only theirs: {str(b[name])[:80]}")
-            elif a[name] != b[name]:
-                found.append(f"{kind} {name}: ours {str(a[name])[:90]}, theirs {str(b[name])[:90]}")
+                found.append(f"{what} {name}: only theirs: {shown(b[name])}")
+            elif a[name] != b[name] and not (ROUNDED.search(name) and what == "tensor" and nearly(a[name], b[name])):
+                found.append(f"{what} {name}: ours {shown(a[name])}, theirs {shown(b[name])}")
     return found
 
 
+class Case:
+    def __init__(self, name, settings, work):
+        self.name, self.settings = name, settings
+        self.folder = work / re.sub(r"\W+", "-", name)
+        self.problems = []
+
+    def make(self):
+        if not (self.folder / "config.json").is_file():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            cases.make(self.name, self.folder, TOKENIZER, self.settings.text)
+
+    def ours(self, tier, *more):
+        path = self.folder / f"ours-{tier}.gguf"
+        run(self.settings.program, self.folder, path, tier, *more)
+        return path
+
+    def theirs(self, tier):
+        path = self.folder / f"theirs-{tier}.gguf"
+        if path.is_file():
+            return path
+        if tier in CONVERTED:
+            further = ["--no-mtp"] if self.name in ("glm4_moe", "qwen3_next") else []
+            run(sys.executable, "-c", CONVERTER, self.settings.source, "smollm", self.folder, "--outfile", path, "--outtype",
+                tier.lower(), *further)
+        else:
+            # What is stored in four bits their quantiser would read and round again.
+            keep = ["--tensor-type", "_exps=mxfp4"] if cases.CASES[self.name][1] == "mxfp4" else []
+            run(self.settings.bin / "llama-quantize", *keep, self.theirs("BF16"), path, tier, 2)
+        return path
+
+    def perplexity(self, path):
+        said = run(self.settings.bin / "llama-perplexity", "-m", path, "-f", self.settings.text, "-c", CONTEXT, "-b", CONTEXT,
+                   "--chunks", CHUNKS, "-t", 2, "-ctk", "f32", "-ctv", "f32", "--no-warmup")
+        found = re.search(r"Final estimate: PPL = ([0-9.]+)", said)
+        if not found:
+            raise Failed(f"llama-perplexity gives none: {said[-400:]}")
+        return float(found.group(1))
+
+    def compare(self):
+        """Compares every tier; returns how many tensors there are, and how many tiers are equal to the byte."""
+        tensors, equal = 0, 0
+        for tier in TIERS:
+            ours = self.ours(tier)
+            mine = read(ours)
+            found = differences(mine, read(self.theirs(tier)), tier in CONVERTED)
+            tensors, equal = len(mine[1]), equal + (not found)
+            if found:
+                self.problems.append(f"{tier}: {len(found)} differences")
+                self.problems += [f"    {line}" for line in found[:8]]
+                values = [self.perplexity(path) for path in (ours, self.theirs(tier))]
+                self.problems.append(f"    perplexity {values[0]:.4f}, theirs {values[1]:.4f}: {values[0] / values[1] - 1:+.2%}")
+            if tier not in ("F32", "Q4_K_M"):
+                ours.unlink()
+        return tensors, equal
+
+    def report(self):
+        try:
+            self.make()
+            tensors, equal = self.compare()
+            exact, four = (self.perplexity(self.folder / f"ours-{tier}.gguf") for tier in ("F32", "Q4_K_M"))
+            reference = reference_perplexity(self.folder, self.name, self.settings.text)
+        except Failed as failed:
+            print(f"FAIL {self.name}: {failed}", flush=True)
+            return False
+        family = cases.CASES[self.name][0]
+        away = exact / reference - 1 if reference else 0.0
+        if reference and abs(away) > TOLERANCE and family not in cases.DIFFERS:
+            self.problems.append(f"perplexity of F32 is {away:+.2%} from that of transformers, {TOLERANCE:.0%} allowed")
+        if equal != len(TIERS) and not self.problems:
+            self.problems.append("not all tiers are equal")
+        against = f"transformers {reference:.3f}" if reference else "transformers cannot read it"
+        why = f" ({cases.DIFFERS[family]})" if family in cases.DIFFERS else ""
+        print(f"{'FAIL' if self.problems else 'ok  '} {self.name:28} {tensors:3} tensors, {equal:2} of {len(TIERS)} tiers equal; "
+              f"perplexity F32 {exact:.3f}, {against}{why}, Q4_K_M {four:.3f}", flush=True)
+        for problem in self.problems:
+            print(f"       {problem}")
+        return not self.problems
+
+
+def tokens_of(folder, text):
+    if (folder / "tokenizer.model").is_file():
+        import sentencepiece
+        pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
+        return [1, *pieces.encode(text)], 1
+    from tokenizers import Tokenizer
+    return Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text).ids, None
+
+
+def reference_perplexity(folder, name, path):
+    """What `llama-perplexity` computes, by transformers in f32; `None` for what it cannot read here."""
+    import torch
+    from transformers import AutoModelForCausalLM
+    if cases.CASES[name][1] in ("mxfp4", "fp8", "within"):
+        return None
+    torch.set_num_threads(2)
+    tokens, first = tokens_of(folder, path.read_text())
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    loss, count = 0.0, 0
+    for chunk in range(CHUNKS):
+        ids = tokens[chunk * CONTEXT:(chunk + 1) * CONTEXT]
+        if first is not None:
+            ids = [first, *ids[1:]]
+        with torch.no_grad():
+            logits = model(torch.tensor([ids]), use_cache=False).logits[0].double()
+        half = CONTEXT // 2
+        loss += float(torch.nn.functional.cross_entropy(logits[half:-1], torch.tensor(ids[half + 1:]), reduction="sum"))
+        count += CONTEXT - 1 - half
+    return math.exp(loss / count)
+
+
 def main():
-    source, to_gguf, tokenizer, work, *families = sys.argv[1:]
-    sys.path.insert(0, source + "/gguf-py")
-    failed = False
-    for family in families or FAMILIES:
-        folder = pathlib.Path(work) / family
-        if not (folder / "config.json").is_file():
-            folder.mkdir(parents=True, exist_ok=True)
-            make(family, FAMILIES[family], folder, tokenizer)
-        for kind in ("F32", "BF16"):
-            ours, theirs = folder / f"ours-{kind}.gguf", folder / f"theirs-{kind}.gguf"
-            ran = subprocess.run([to_gguf, folder, ours, kind], capture_output=True, text=True)
-            if ran.returncode != 0:
-                print(f"{family} {kind}: to_gguf failed: {ran.stderr.strip()[-300:]}")
-                failed = True
-                continue
-            if not theirs.is_file():
-                ran = subprocess.run([sys.executable, "-c", CONVERTER, source, "smollm", folder, "--outfile", theirs,
-                                      "--outtype", kind.lower(), *(["--no-mtp"] if family in ("glm4_moe", "qwen3_next") else [])], capture_output=True, text=True)
-                if ran.returncode != 0:
-                    print(f"{family} {kind}: the converter failed: {ran.stderr.strip()[-300:]}")
-                    failed = True
-                    continue
-            found = differences(read(ours), read(theirs))
-            print(f"{family} {kind}: {len(read(ours)[1])} tensors, {len(found)} differences")
-            for line in found:
-                print("   ", line)
-            failed |= bool(found)
-    sys.exit(failed)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--program", type=pathlib.Path, help="the example `to_gguf`, built")
+    parser.add_argument("--llama-cpp", type=pathlib.Path, default=ROOT / "target/llama.cpp",
+                        help="a folder with llama.cpp's programs in `bin` and its converter in `source`")
+    parser.add_argument("--work", type=pathlib.Path, help="a folder for checkpoints and files, used again when it is there")
+    parser.add_argument("cases", nargs="*", choices=[*cases.CASES, []], metavar="case")
+    settings = parser.parse_args()
+    settings.bin, settings.source = settings.llama_cpp / "bin", settings.llama_cpp / "source"
+    if not (settings.source / "convert_hf_to_gguf.py").is_file():
+        sys.exit(f"parity: no converter in {settings.source}: `make llama-cpp` builds the programs and puts it there")
+    if settings.program is None:
+        run("cargo", "build", "--quiet", "-p", "llm-forge", "--example", "to_gguf")
+        settings.program = ROOT / "target/debug/examples/to_gguf"
+    sys.path.insert(0, str(settings.source / "gguf-py"))
+    from transformers.utils import logging
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    with tempfile.TemporaryDirectory() as scratch:
+        work = settings.work or pathlib.Path(scratch)
+        work.mkdir(parents=True, exist_ok=True)
+        settings.text = work / "text"
+        settings.text.write_text((ROOT / "README.md").read_text() + (ROOT / "ARCHITECTURE.md").read_text())
+        bad = [name for name in settings.cases or cases.CASES if not Case(name, settings, work).report()]
+    if bad:
+        sys.exit(f"parity: {len(bad)} GGUF case(s) are not those of llama.cpp: {', '.join(bad)}")
 
 
 if __name__ == "__main__":

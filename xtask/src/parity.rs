@@ -1,14 +1,17 @@
-//! `cargo xtask parity`: compares this repository's forward pass and prune with transformers, on checkpoints made for the occasion.
+//! `cargo xtask parity`: compares this repository's forward pass and prune with transformers, and its GGUF files with llama.cpp's, on
+//! checkpoints made for the occasion.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Names the Python that has the reference.
 const PYTHON: &str = "ALLOYWORKS_PYTHON";
-const PACKAGES: &str = "torch transformers safetensors numpy";
+const PACKAGES: &str = "torch transformers safetensors numpy sentencepiece";
+/// Names the folder of llama.cpp's programs; its converter lies in `source` beside it.
+const LLAMA_CPP: &str = "ALLOYWORKS_LLAMA_CPP";
 /// Fails, saying what is missing, unless the reference can be imported in a version whose layouts are known.
-const PROBE: &str = "import numpy, safetensors, torch, transformers
+const PROBE: &str = "import numpy, safetensors, sentencepiece, torch, transformers
 major = int(transformers.__version__.split('.')[0])
 assert major == 5, f'expected transformers 5, got {transformers.__version__}'";
 
@@ -23,7 +26,8 @@ pub struct Arguments {
     goldens: bool,
 }
 
-/// Runs `xtask/parity/parity.py`, and `make_goldens.py` before it when asked.
+/// Runs `xtask/parity/parity.py`, `layouts.py` and `gguf.py`, and `make_goldens.py` before them when asked. Without llama.cpp's converter
+/// the last is left out, which it says.
 ///
 /// # Errors
 /// When no Python with the reference is found (saying what to install), or when a comparison failed.
@@ -35,7 +39,17 @@ pub fn run(arguments: &Arguments, root: &Path) -> Result<(), String> {
     }
     let seed = arguments.seed.to_string();
     script(&python, root, "parity.py", &["--seed", &seed])?;
-    script(&python, root, "layouts.py", &["--seed", &seed])
+    script(&python, root, "layouts.py", &["--seed", &seed])?;
+    let named = std::env::var_os(LLAMA_CPP).and_then(|programs| Some(PathBuf::from(programs).parent()?.to_path_buf()));
+    let llama_cpp = named.unwrap_or_else(|| root.join("target/llama.cpp"));
+    if !llama_cpp.join("source/convert_hf_to_gguf.py").is_file() {
+        eprintln!(
+            "skipped: GGUF files against llama.cpp's: no converter in `{}`; `make llama-cpp` puts it there",
+            llama_cpp.display()
+        );
+        return Ok(());
+    }
+    script(&python, root, "gguf.py", &["--llama-cpp", &llama_cpp.to_string_lossy()])
 }
 
 fn script(python: &OsString, root: &Path, name: &str, arguments: &[&str]) -> Result<(), String> {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use aw_gguf::mix::FileType;
 use llm_forge::checkpoint::Checkpoint;
-use llm_forge::gguf::{GgufModel, Naming};
+use llm_forge::gguf::{GgufModel, Naming, architecture_of};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -17,11 +17,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let folder = Path::new(folder);
     let config: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.join("config.json"))?)?;
-    let architecture = config["model_type"].as_str().ok_or("config.json has no model_type")?;
     let checkpoint = Checkpoint::open(folder)?;
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let naming = Naming { name, pre_tokenizer: rest.first().cloned() };
-    let model = GgufModel::plan(folder, &config, &checkpoint, architecture, &naming)?;
+    let model = GgufModel::plan(folder, &config, &checkpoint, architecture_of(&config), &naming)?;
     let file_type = FileType::from_name(kind).ok_or_else(|| format!("unknown type `{kind}`"))?;
     let conversion = model.conversion(file_type)?;
     let started = std::time::Instant::now();

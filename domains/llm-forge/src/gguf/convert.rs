@@ -46,7 +46,11 @@ impl<'a> Conversion<'a> {
             })
             .collect();
         let model = aw_gguf::mix::Model::from_metadata(metadata)?;
-        let types = aw_gguf::mix::choose(file_type, &model, &specs)?;
+        let mut types = aw_gguf::mix::choose(file_type, &model, &specs)?;
+        for (chosen, _) in types.iter_mut().zip(tensors).filter(|(_, tensor)| tensor.packed) {
+            // What is stored in four bits stays as it is: in fewer it would lose, in more gain nothing.
+            *chosen = TensorType::MXFP4;
+        }
         specs.iter_mut().zip(&types).for_each(|(spec, tensor_type)| spec.tensor_type = *tensor_type);
         let mut metadata = metadata.clone();
         metadata.set("general.file_type", file_type.id());
@@ -167,6 +171,9 @@ impl<'a> Conversion<'a> {
     fn convert(&self, part: &Part, importance: Option<&Importance>, scratch: &mut Vec<u8>) -> Result<Vec<u8>, GgufError> {
         let (tensor, tensor_type) = (&self.tensors[part.tensor], self.types[part.tensor]);
         let view = &tensor.pieces[part.piece];
+        if tensor.packed {
+            return view.read_packed(self.checkpoint, part.first, part.len, scratch);
+        }
         let mut values = vec![0.0; part.len as usize];
         view.read(self.checkpoint, part.first, &mut values, scratch)?;
         view.apply(&mut values);

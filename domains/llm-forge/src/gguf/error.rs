@@ -56,7 +56,10 @@ pub enum GgufError {
         expected: String,
     },
     /// A tensor's elements cannot be read.
-    #[error("tensor `{tensor}` is stored as {dtype}; expected F32, F16 or BF16\nhint: convert the checkpoint to BF16 first")]
+    #[error(
+        "tensor `{tensor}` is stored as {dtype}; expected F32, F16, BF16, FP8 (F8_E4M3) with `weight_scale_inv` beside it, or MXFP4 \
+             blocks with their scales\nhint: convert the checkpoint to BF16 first"
+    )]
     Stored {
         /// The tensor.
         tensor: String,

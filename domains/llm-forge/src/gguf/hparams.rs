@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::error::GgufError;
+use super::rules::GgufFamily;
 
 /// A config with its `text_config` laid over it; `null` counts as absent.
 #[derive(Clone, Debug)]
@@ -82,6 +83,23 @@ impl Hparams {
         ["rope_parameters", "rope_scaling"].iter().find_map(|key| self.get(key)).and_then(Value::as_object)
     }
 
+    /// The kind of scaling of the rotary embedding, where one is named.
+    pub(crate) fn rope_kind(&self) -> Option<&str> {
+        self.rope().and_then(|rope| rope.get("rope_type").or_else(|| rope.get("type"))).and_then(Value::as_str)
+    }
+
+    /// Positions the rotary embedding was trained for, where its scaling says so, else those of the model.
+    pub(crate) fn trained_positions(&self) -> Result<u32, GgufError> {
+        let key = "original_max_position_embeddings";
+        match self.rope().and_then(|rope| rope.get(key)).filter(|value| !value.is_null()) {
+            Some(value) => {
+                let count = value.as_u64().and_then(|count| u32::try_from(count).ok());
+                count.ok_or_else(|| self.wrong("rope_parameters", &format!("a whole number as `{key}`")))
+            }
+            None => self.count_or(key, self.count("max_position_embeddings")?),
+        }
+    }
+
     /// A number of the rotary embedding's parameters, or of the config itself.
     pub(crate) fn rope_number(&self, key: &str) -> Result<Option<f32>, GgufError> {
         match self.rope().and_then(|rope| rope.get(key)).filter(|value| !value.is_null()) {
@@ -141,7 +159,7 @@ pub(crate) mod gating {
 ///
 /// # Source
 /// `set_gguf_parameters` of `conversion/base.py` of llama.cpp.
-pub(crate) fn common(hparams: &Hparams, keys: &mut Keys, rope_theta: f32) -> Result<(), GgufError> {
+pub(crate) fn common(hparams: &Hparams, keys: &mut Keys, family: &GgufFamily) -> Result<(), GgufError> {
     keys.set("block_count", hparams.count("num_hidden_layers")?);
     keys.set("context_length", hparams.count("max_position_embeddings")?);
     keys.set("embedding_length", hparams.count("hidden_size")?);
@@ -149,7 +167,7 @@ pub(crate) fn common(hparams: &Hparams, keys: &mut Keys, rope_theta: f32) -> Res
     let heads = hparams.count("num_attention_heads")?;
     keys.set("attention.head_count", heads);
     keys.set("attention.head_count_kv", hparams.count_or("num_key_value_heads", heads)?);
-    rope(hparams, keys, rope_theta)?;
+    rope(hparams, keys, family)?;
     keys.set_if("attention.layer_norm_rms_epsilon", hparams.number_if("rms_norm_eps")?);
     let experts = hparams.first(&["num_local_experts", "num_experts", "n_routed_experts"]);
     keys.set_if("expert_count", experts.map(|key| hparams.count(key)).transpose()?);
@@ -163,8 +181,7 @@ pub(crate) fn common(hparams: &Hparams, keys: &mut Keys, rope_theta: f32) -> Res
     Ok(())
 }
 
-fn rope(hparams: &Hparams, keys: &mut Keys, theta: f32) -> Result<(), GgufError> {
-    let kind = hparams.rope().and_then(|rope| rope.get("rope_type").or_else(|| rope.get("type"))).and_then(Value::as_str);
+fn rope(hparams: &Hparams, keys: &mut Keys, family: &GgufFamily) -> Result<(), GgufError> {
     let number = |key: &str| hparams.rope_number(key);
     let needed = |key: &str| {
         number(key)?.ok_or_else(|| GgufError::Field {
@@ -173,8 +190,9 @@ fn rope(hparams: &Hparams, keys: &mut Keys, theta: f32) -> Result<(), GgufError>
             got: "nothing".into(),
         })
     };
-    match kind {
+    match hparams.rope_kind() {
         None | Some("default") => {}
+        Some(kind) if family.factors.kinds().contains(&kind) => {}
         Some(kind @ ("linear" | "yarn")) => {
             keys.set("rope.scaling.type", kind);
             keys.set("rope.scaling.factor", needed("factor")?);
@@ -194,11 +212,16 @@ fn rope(hparams: &Hparams, keys: &mut Keys, theta: f32) -> Result<(), GgufError>
         Some(other) => {
             return Err(GgufError::Field {
                 field: "rope_parameters.rope_type".into(),
-                expected: "`default`, `linear` or `yarn`".into(),
+                expected: ["default", "linear", "yarn"]
+                    .iter()
+                    .chain(family.factors.kinds())
+                    .map(|kind| format!("`{kind}`"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
                 got: format!("`{other}`"),
             });
         }
     }
-    keys.set("rope.freq_base", number("rope_theta")?.unwrap_or(theta));
+    keys.set("rope.freq_base", number("rope_theta")?.unwrap_or(family.rope_theta));
     Ok(())
 }

@@ -8,10 +8,12 @@
 
 mod convert;
 mod error;
+mod factors;
 mod families;
 mod hparams;
 mod importance;
 mod rules;
+mod source;
 mod view;
 mod vocabulary;
 
@@ -28,8 +30,8 @@ use rules::Planned;
 
 pub use convert::Conversion;
 pub use error::GgufError;
-pub use families::gguf_family;
 pub(crate) use families::writable;
+pub use families::{architecture_of, gguf_family};
 pub use importance::Importance;
 pub use rules::GgufFamily;
 pub use vocabulary::PRE_TOKENIZERS;
@@ -53,6 +55,7 @@ pub struct GgufModel<'a> {
     name: String,
     size_label: String,
     architecture: &'static str,
+    notes: Vec<String>,
 }
 
 impl<'a> GgufModel<'a> {
@@ -69,7 +72,7 @@ impl<'a> GgufModel<'a> {
     ) -> Result<Self, GgufError> {
         let family = gguf_family(architecture).ok_or_else(|| GgufError::Family { architecture: architecture.to_owned() })?;
         let hparams = Hparams::new(config);
-        let tensors = rules::plan(family, &hparams, checkpoint)?;
+        let rules::Plan { mut tensors, further, others } = rules::plan(family, &hparams, checkpoint)?;
         let size_label = label(&tensors);
         let mut metadata = Metadata::new();
         metadata.set("general.architecture", family.architecture);
@@ -77,13 +80,27 @@ impl<'a> GgufModel<'a> {
         metadata.set("general.name", naming.name.as_str());
         metadata.set("general.size_label", size_label.as_str());
         let mut keys = Keys { architecture: family.architecture, metadata };
-        common(&hparams, &mut keys, family.rope_theta)?;
+        common(&hparams, &mut keys, family)?;
         (family.keys)(&hparams, &mut keys)?;
+        tensors.extend(family.factors.write(&hparams, &mut keys)?);
         let mut metadata = keys.metadata;
         metadata.set("general.quantization_version", 2_u32);
         vocabulary::write(folder, family.vocabulary, &hparams, naming.pre_tokenizer.as_deref(), &mut metadata)?;
         let (name, architecture) = (naming.name.clone(), family.architecture);
-        Ok(Self { checkpoint, tensors, metadata, name, size_label, architecture })
+        let mut notes = Vec::new();
+        if further > 0 {
+            notes.push(format!(
+                "{further} tensors of layers that predict further tokens are left out: llama.cpp generates without"
+            ));
+        }
+        if others > 0 {
+            notes.push(format!("{others} tensors of other parts than the text model are left out"));
+        }
+        if tensors.iter().any(|tensor| tensor.packed) {
+            notes.push("experts stored as MXFP4 stay MXFP4 in every tier".to_owned());
+        }
+        notes.extend(family.differs.map(str::to_owned));
+        Ok(Self { checkpoint, tensors, metadata, name, size_label, architecture, notes })
     }
 
     /// The same model with another number of experts a layer, for what a file of it would take. It cannot be written.
@@ -117,6 +134,12 @@ impl<'a> GgufModel<'a> {
         let base = if base.is_empty() { "model".to_owned() } else { base.to_owned() };
         let (size_label, encoding) = (Some(self.size_label.clone()), Some(file_type.name().to_owned()));
         FileName { base, size_label, encoding, ..FileName::default() }.to_string()
+    }
+
+    /// What its files leave out, or llama.cpp computes otherwise, in words.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Parameters of the model.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crate::checkpoint::Checkpoint;
 
 use super::error::GgufError;
+use super::factors::Factors;
 use super::hparams::{Hparams, Keys};
+use super::source::{self, Found};
 use super::view::View;
 
 /// Longest row that is handled, in elements; a limit on memory, far above any model.
@@ -25,6 +27,36 @@ pub struct GgufFamily {
     pub(crate) vocabulary: Vocabulary,
     /// Whether layers behind the last one, which predict further tokens, are left out; else they are refused.
     pub(crate) leaves_further_layers: bool,
+    /// Tables that may stretch its rotary embedding.
+    pub(crate) factors: Factors,
+    /// How its tensors are found within a model of several parts.
+    pub(crate) within: Option<Within>,
+    /// What llama.cpp computes otherwise than the model's authors, in words.
+    pub(crate) differs: Option<&'static str>,
+}
+
+impl GgufFamily {
+    /// What most families are.
+    pub(crate) const PLAIN: Self = Self {
+        architecture: "",
+        rope_theta: 10_000.0,
+        rules: &[],
+        keys: |_, _| Ok(()),
+        vocabulary: Vocabulary::Bpe,
+        leaves_further_layers: false,
+        factors: Factors::None,
+        within: None,
+        differs: None,
+    };
+}
+
+/// A text model within a larger one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Within {
+    /// What its tensors' names begin with there.
+    pub(crate) prefix: &'static str,
+    /// What those of the other parts begin with, which are left out.
+    pub(crate) others: &'static [&'static str],
 }
 
 /// What a family's vocabulary may be.
@@ -36,6 +68,8 @@ pub(crate) enum Vocabulary {
     Glm,
     /// SentencePiece from `tokenizer.model` where there is one, else byte-level BPE.
     SentencePiece,
+    /// As [`Vocabulary::SentencePiece`]; `tokenizer.json` may add tokens, and none is special that no file says is.
+    Phi,
 }
 
 /// Where a tensor goes. `{L}` stands for the layer and `{E}` for the expert, without leading zeros.
@@ -56,6 +90,8 @@ pub(crate) struct Planned {
     /// Outermost first.
     pub(crate) dims: Vec<u64>,
     pub(crate) pieces: Vec<View>,
+    /// Whether it keeps the blocks it is stored in, whatever type the others get.
+    pub(crate) packed: bool,
 }
 
 impl Planned {
@@ -75,18 +111,44 @@ struct Gathered {
     stacked: bool,
 }
 
+/// A plan, and what of the checkpoint is not in it.
+pub(crate) struct Plan {
+    pub(crate) tensors: Vec<Planned>,
+    /// Tensors of layers that predict further tokens.
+    pub(crate) further: usize,
+    /// Tensors of other parts of a larger model.
+    pub(crate) others: usize,
+}
+
 /// Says where every tensor of a checkpoint goes, in the order of the checkpoint.
-pub(crate) fn plan(family: &GgufFamily, hparams: &Hparams, checkpoint: &Checkpoint) -> Result<Vec<Planned>, GgufError> {
+pub(crate) fn plan(family: &GgufFamily, hparams: &Hparams, checkpoint: &Checkpoint) -> Result<Plan, GgufError> {
     let mut order: Vec<String> = Vec::new();
     let mut gathered: BTreeMap<String, Gathered> = BTreeMap::new();
     let tied = hparams.flag("tie_word_embeddings", false)?;
     let layers = u64::from(hparams.count("num_hidden_layers")?);
+    let (mut left_further, mut left_others) = (0, 0);
     for (place, tensor) in checkpoint.tensors().iter().enumerate() {
-        let further = tensor.name.starts_with("mtp.") || matched_layer(&tensor.name).is_some_and(|layer| layer >= layers);
-        if (tied && tensor.name == "lm_head.weight") || (further && family.leaves_further_layers) {
+        let mut bare = tensor.name.as_str();
+        if let Some(within) = family.within {
+            if within.others.iter().any(|other| bare.starts_with(other)) {
+                left_others += 1;
+                continue;
+            }
+            bare = bare.strip_prefix(within.prefix).unwrap_or(bare);
+        }
+        let further = bare.starts_with("mtp.") || matched_layer(bare).is_some_and(|layer| layer >= layers);
+        if further && family.leaves_further_layers {
+            left_further += 1;
             continue;
         }
-        let found = family.rules.iter().find_map(|rule| matched(rule.from, &tensor.name).map(|holes| (rule, holes)));
+        if tied && bare == "lm_head.weight" {
+            continue;
+        }
+        let (source, shape) = match source::find(place, checkpoint, hparams)? {
+            Found::Elements { source, shape } => (source, shape),
+            Found::Scales => continue,
+        };
+        let found = family.rules.iter().find_map(|rule| matched(rule.from, bare).map(|holes| (rule, holes)));
         let no_place = || GgufError::NoPlace { tensor: tensor.name.clone(), architecture: family.architecture };
         let (rule, holes) = found.ok_or_else(no_place)?;
         if further {
@@ -94,7 +156,7 @@ pub(crate) fn plan(family: &GgufFamily, hparams: &Hparams, checkpoint: &Checkpoi
         }
         for (to, form) in rule.to {
             let name = holes.layer.map_or_else(|| (*to).to_owned(), |layer| to.replace("{L}", &layer.to_string()));
-            let views = form(View::whole(place, tensor)?, hparams)?;
+            let views = form(View::whole(tensor.name.clone(), source.clone(), shape.clone()), hparams)?;
             let entry = gathered.entry(name.clone()).or_insert_with(|| {
                 order.push(name);
                 Gathered::default()
@@ -110,7 +172,7 @@ pub(crate) fn plan(family: &GgufFamily, hparams: &Hparams, checkpoint: &Checkpoi
         let Some(found) = gathered.remove(&name) else { continue };
         planned.push(join(name, found, experts)?);
     }
-    Ok(planned)
+    Ok(Plan { tensors: planned, further: left_further, others: left_others })
 }
 
 fn join(name: String, gathered: Gathered, experts: u64) -> Result<Planned, GgufError> {
@@ -135,7 +197,11 @@ fn join(name: String, gathered: Gathered, experts: u64) -> Result<Planned, GgufE
     } else if let Some(outer) = dims.first_mut() {
         *outer = pieces.iter().filter_map(|piece| piece.dims.first()).sum();
     }
-    let planned = Planned { name, dims, pieces };
+    let packed = pieces.iter().map(View::is_packed).collect::<Result<Vec<_>, _>>()?;
+    if let Some(odd) = pieces.iter().zip(&packed).find_map(|(piece, is)| (*is != packed[0]).then_some(piece)) {
+        return Err(odd.misfit(format!("elements stored as those of the other parts of `{name}`")));
+    }
+    let planned = Planned { name, dims, pieces, packed: packed[0] };
     if planned.row() > ROW_MAX {
         return Err(GgufError::Row { elements: planned.row(), tensor: planned.name, limit: ROW_MAX });
     }

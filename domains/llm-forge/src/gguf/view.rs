@@ -3,9 +3,12 @@
 //! Splitting, transposing, taking every other row, turning the halves of a head into pairs: all of it is a view with other strides, so
 //! that one reader serves every family and nothing is held twice.
 
-use crate::checkpoint::{Checkpoint, Dtype, TensorInfo, widen};
+use std::sync::Arc;
+
+use crate::checkpoint::Checkpoint;
 
 use super::error::GgufError;
+use super::source::{MX_BLOCK, Source};
 
 /// Bytes read at once for elements that lie apart.
 const SLAB_BYTES: u64 = 8 << 20;
@@ -28,10 +31,9 @@ pub(crate) enum Map {
 }
 
 /// A checkpoint tensor's elements in another order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct View {
-    /// Place in [`Checkpoint::tensors`].
-    pub(crate) tensor: usize,
+    source: Source,
     pub(crate) offset: u64,
     pub(crate) axes: Vec<Axis>,
     /// Its shape, outermost first: the axes' lengths unless they were split.
@@ -41,14 +43,10 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// All of a tensor as it is.
-    pub(crate) fn whole(place: usize, tensor: &TensorInfo) -> Result<Self, GgufError> {
-        if !tensor.dtype.widens() {
-            return Err(GgufError::Stored { tensor: tensor.name.clone(), dtype: tensor.dtype });
-        }
+    /// All of a source as it is.
+    pub(crate) fn whole(name: String, source: Source, shape: Vec<u64>) -> Self {
         let mut stride = 1;
-        let mut axes: Vec<Axis> = tensor
-            .shape
+        let mut axes: Vec<Axis> = shape
             .iter()
             .rev()
             .map(|len| {
@@ -58,8 +56,13 @@ impl View {
             })
             .collect();
         axes.reverse();
-        let (dims, name) = (tensor.shape.clone(), tensor.name.clone());
-        Ok(Self { tensor: place, offset: 0, axes, dims, map: Map::Same, name })
+        Self { source, offset: 0, axes, dims: shape, map: Map::Same, name }
+    }
+
+    /// A list of values that no tensor holds.
+    pub(crate) fn made(name: String, values: Vec<f32>) -> Self {
+        let shape = vec![values.len() as u64];
+        Self::whole(name, Source::Made(Arc::from(values)), shape)
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -186,24 +189,58 @@ impl View {
         scratch: &mut Vec<u8>,
     ) -> Result<(), GgufError> {
         let row = self.row();
-        let tensor = &checkpoint.tensors()[self.tensor];
-        let reader = Reader { checkpoint, tensor, size: tensor.dtype.size_bytes() as u64 };
+        let size = self.source.element_bytes(checkpoint);
         let (mut at, rows) = (first / row, out.len() as u64 / row);
         let end = at + rows;
         let inner = self.axes.last().map_or(1, |axis| axis.stride);
         let mut out = out;
         while at < end {
-            let taken = if inner == 1 { self.adjacent(at, end) } else { self.apart(at, end, reader.size) };
+            let taken = if inner == 1 { self.adjacent(at, end) } else { self.apart(at, end, size) };
             let (now, rest) = std::mem::take(&mut out).split_at_mut((taken * row) as usize);
             if inner == 1 {
-                reader.read(self.start(at), now, scratch)?;
+                self.source.read(checkpoint, self.start(at), now, scratch)?;
             } else {
-                self.read_apart(&reader, at, taken, now, scratch)?;
+                self.read_apart(checkpoint, at, taken, now, scratch)?;
             }
             out = rest;
             at += taken;
         }
         Ok(())
+    }
+
+    /// Says whether its elements are kept in the blocks they are stored in.
+    ///
+    /// # Errors
+    /// When they are blocks of which this view would take parts.
+    pub(crate) fn is_packed(&self) -> Result<bool, GgufError> {
+        if !matches!(self.source, Source::Mxfp4 { .. }) {
+            return Ok(false);
+        }
+        let whole = |number: u64| number.is_multiple_of(MX_BLOCK);
+        let (inner, outer) = self.axes.split_last().ok_or_else(|| self.misfit("at least one dimension"))?;
+        if inner.stride != 1 || !whole(inner.len) || !whole(self.offset) || !outer.iter().all(|axis| whole(axis.stride)) {
+            return Err(self.misfit(format!("rows of whole blocks of {MX_BLOCK}")));
+        }
+        Ok(true)
+    }
+
+    /// Reads the blocks of `elements` from `first`, both whole rows of a view that [`is_packed`](Self::is_packed).
+    pub(crate) fn read_packed(
+        &self,
+        checkpoint: &Checkpoint,
+        first: u64,
+        elements: u64,
+        scratch: &mut Vec<u8>,
+    ) -> Result<Vec<u8>, GgufError> {
+        let row = self.row();
+        let (mut at, end) = (first / row, (first + elements) / row);
+        let mut out = Vec::new();
+        while at < end {
+            let taken = self.adjacent(at, end);
+            self.source.read_packed(checkpoint, self.start(at), taken * row, &mut out, scratch)?;
+            at += taken;
+        }
+        Ok(out)
     }
 
     /// How many rows from `at` lie one behind the other.
@@ -224,7 +261,7 @@ impl View {
 
     fn read_apart(
         &self,
-        reader: &Reader<'_>,
+        checkpoint: &Checkpoint,
         at: u64,
         rows: u64,
         out: &mut [f32],
@@ -238,7 +275,7 @@ impl View {
             // A column of the tensor after the other; each holds one element of every row.
             let mut column = vec![0.0; across as usize];
             for place in 0..row {
-                reader.read(start + place * inner, &mut column, scratch)?;
+                self.source.read(checkpoint, start + place * inner, &mut column, scratch)?;
                 for (index, value) in column.iter().step_by(step as usize).enumerate() {
                     out[index * row as usize + place as usize] = *value;
                 }
@@ -248,7 +285,7 @@ impl View {
         // Rows further apart than their own elements: each spans a stretch of the tensor.
         let mut span = vec![0.0; ((row - 1) * inner + 1) as usize];
         for index in 0..rows {
-            reader.read(start + index * step, &mut span, scratch)?;
+            self.source.read(checkpoint, start + index * step, &mut span, scratch)?;
             let to = &mut out[(index * row) as usize..((index + 1) * row) as usize];
             to.iter_mut().zip(span.iter().step_by(inner as usize)).for_each(|(to, from)| *to = *from);
         }
@@ -262,28 +299,6 @@ impl View {
             Map::PlusOne => values.iter_mut().for_each(|value| *value += 1.0),
             Map::MinusExp => values.iter_mut().for_each(|value| *value = -libm::expf(*value)),
         }
-    }
-}
-
-struct Reader<'a> {
-    checkpoint: &'a Checkpoint,
-    tensor: &'a TensorInfo,
-    size: u64,
-}
-
-impl Reader<'_> {
-    /// Reads elements that lie one behind the other.
-    fn read(&self, first: u64, out: &mut [f32], scratch: &mut Vec<u8>) -> Result<(), GgufError> {
-        scratch.resize(out.len() * self.size as usize, 0);
-        let begin = first * self.size;
-        self.checkpoint.read_into(self.tensor, begin..begin + scratch.len() as u64, scratch)?;
-        if self.tensor.dtype == Dtype::F32 {
-            let values = scratch.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]));
-            out.iter_mut().zip(values).for_each(|(to, from)| *to = from);
-        } else if let Some(values) = widen(self.tensor.dtype, scratch) {
-            out.copy_from_slice(&values);
-        }
-        Ok(())
     }
 }
 
@@ -320,7 +335,7 @@ mod tests {
     #[test]
     fn every_view_reads_its_elements_from_any_row_on() {
         let (_folder, checkpoint) = checkpoint();
-        let whole = || View::whole(0, &checkpoint.tensors()[0]).unwrap();
+        let whole = || View::whole("a".into(), Source::Tensor(0), checkpoint.tensors()[0].shape.clone());
         let views = [
             whole(),
             whole().narrow(1, 2, 5).unwrap(),
@@ -347,7 +362,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_names_the_tensor() {
         let (_folder, checkpoint) = checkpoint();
-        let whole = || View::whole(0, &checkpoint.tensors()[0]).unwrap();
+        let whole = || View::whole("a".into(), Source::Tensor(0), checkpoint.tensors()[0].shape.clone());
         for error in [
             whole().narrow(0, 4, 3).unwrap_err(),
             whole().part(2, 0, 2).unwrap_err(),

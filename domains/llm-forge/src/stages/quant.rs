@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::facts::Facts;
 use super::{GGUF, IMPORTANCE, MODEL, config, failed, path, planned_config};
 use crate::checkpoint::Checkpoint;
-use crate::gguf::{Conversion, GgufError, GgufModel, Importance, MEMORY_BYTES, Naming};
+use crate::gguf::{Conversion, GgufError, GgufModel, Importance, MEMORY_BYTES, Naming, architecture_of};
 use crate::llama_cpp::{LlamaCpp, LlamaCppError, ServerSettings};
 use crate::ranking;
 use crate::source::label;
@@ -120,13 +120,14 @@ impl Stage for Quant {
         if let Some(corpus) = &quant.importance_matrix {
             problems.extend(ranking::check_measured(&facts.measured, corpus, "importanceMatrix"));
         }
-        let sizes = sizes(request.source, &facts, &quant, &tiers);
-        problems.extend(sizes.as_ref().err().map(|error| problem("gguf", "", error)));
-        let (true, Ok(sizes)) = (problems.is_empty(), sizes) else { return Err(problems) };
+        let foreseen = foresee(request.source, &facts, &quant, &tiers);
+        problems.extend(foreseen.as_ref().err().map(|error| problem("gguf", "", error)));
+        let (true, Ok((sizes, said))) = (problems.is_empty(), foreseen) else { return Err(problems) };
         facts.tiers = tiers.iter().map(|tier| (tier.name().to_owned(), quant.importance_matrix.clone())).collect();
         let bytes_in = facts.weight_bytes() * tiers.len() as u64;
         let bytes_out: u64 = sizes.iter().sum();
-        let notes = tiers.iter().zip(&sizes).map(|(tier, bytes)| format!("{}: {} bytes", tier.name(), bytes)).collect();
+        let made = tiers.iter().zip(&sizes).map(|(tier, bytes)| format!("{}: {} bytes", tier.name(), bytes));
+        let notes = made.chain(said).collect();
         Ok(Estimate {
             bytes_in,
             bytes_out,
@@ -176,7 +177,12 @@ impl Stage for Quant {
             replaces: vec![GGUF.into()],
             writes,
             // Without a `tokenizer.json` there is nothing to hold llama.cpp's tokens against.
-            measurements: json!({"tool": crate::TOOL, "tiers": made, "tokensCompared": tokenizer.is_some()}),
+            measurements: json!({
+                "tool": crate::TOOL,
+                "tiers": made,
+                "tokensCompared": tokenizer.is_some(),
+                "notes": planned.notes(),
+            }),
             observations: json!({"seconds": clock.elapsed().as_secs_f64(), "llamaCpp": version}),
             ..Output::default()
         })
@@ -196,7 +202,6 @@ struct Folder<'a> {
     folder: &'a Path,
     config: Value,
     checkpoint: Checkpoint,
-    architecture: String,
 }
 
 impl<'a> Folder<'a> {
@@ -205,20 +210,22 @@ impl<'a> Folder<'a> {
         let failed = |source| GgufError::Read { path: path.clone(), source };
         let text = std::fs::read(&path).map_err(failed)?;
         let config: Value = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
-        let architecture = config.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Ok(Self { folder, config, checkpoint: Checkpoint::open(folder)?, architecture })
+        Ok(Self { folder, config, checkpoint: Checkpoint::open(folder)? })
     }
 
     fn plan(&self, naming: &Naming) -> Result<GgufModel<'_>, GgufError> {
-        GgufModel::plan(self.folder, &self.config, &self.checkpoint, &self.architecture, naming)
+        GgufModel::plan(self.folder, &self.config, &self.checkpoint, architecture_of(&self.config), naming)
     }
 }
 
-/// Bytes of each tier, to the byte but for the names of what is not known yet: the source's files with as many experts as remain.
-fn sizes(source: &Path, facts: &Facts, quant: &QuantConfig, tiers: &[FileType]) -> Result<Vec<u64>, GgufError> {
+/// Bytes of each tier, to the byte but for the names of what is not known yet, and what there is to say of the files: the source's with
+/// as many experts as remain.
+fn foresee(source: &Path, facts: &Facts, quant: &QuantConfig, tiers: &[FileType]) -> Result<(Vec<u64>, Vec<String>), GgufError> {
     let source = Folder::open(source)?;
     let planned = source.plan(&quant.naming("model"))?.with_experts(facts.experts as u64);
-    tiers.iter().map(|tier| planned.conversion(*tier).map(|conversion| conversion.bytes())).collect()
+    let sizes =
+        tiers.iter().map(|tier| planned.conversion(*tier).map(|conversion| conversion.bytes())).collect::<Result<_, _>>()?;
+    Ok((sizes, planned.notes().to_vec()))
 }
 
 fn importance(quant: &QuantConfig, inputs: &Inputs) -> Result<Option<Importance>, Failure> {

@@ -10,6 +10,7 @@ mod evaluation;
 mod families;
 mod forward;
 mod gguf;
+mod gguf_families;
 mod golden;
 mod harness;
 mod hostile;

@@ -6,7 +6,7 @@
 
 use serde_json::json;
 
-use super::{GgufFamily, Hparams, Keys, Rule, Vocabulary, forms};
+use super::{GgufFamily, Hparams, Keys, Rule, forms};
 use crate::gguf::error::GgufError;
 use crate::gguf::hparams::gating;
 use crate::gguf::view::View;
@@ -41,23 +41,11 @@ const RULES: &[Rule] = &[
     Rule { from: "model.layers.{L}.mlp.down_proj.weight", to: &[("blk.{L}.ffn_down.weight", forms::same)] },
 ];
 
-pub(super) static V2: GgufFamily = GgufFamily {
-    architecture: "deepseek2",
-    rope_theta: 10_000.0,
-    rules: RULES,
-    keys: v2,
-    vocabulary: Vocabulary::Bpe,
-    leaves_further_layers: true,
-};
+pub(super) static V2: GgufFamily =
+    GgufFamily { architecture: "deepseek2", rules: RULES, keys: v2, leaves_further_layers: true, ..GgufFamily::PLAIN };
 
-pub(super) static V3: GgufFamily = GgufFamily {
-    architecture: "deepseek2",
-    rope_theta: 10_000.0,
-    rules: RULES,
-    keys: v3,
-    vocabulary: Vocabulary::Bpe,
-    leaves_further_layers: true,
-};
+pub(super) static V3: GgufFamily =
+    GgufFamily { architecture: "deepseek2", rules: RULES, keys: v3, leaves_further_layers: true, ..GgufFamily::PLAIN };
 
 fn v2(hparams: &Hparams, keys: &mut Keys) -> Result<(), GgufError> {
     hparams

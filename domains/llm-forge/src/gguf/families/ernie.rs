@@ -31,14 +31,8 @@ const RULES: &[Rule] = &[
     Rule { from: "model.layers.{L}.mlp.down_proj.weight", to: &[("blk.{L}.ffn_down.weight", forms::same)] },
 ];
 
-pub(super) static FAMILY: GgufFamily = GgufFamily {
-    architecture: "ernie4_5-moe",
-    rope_theta: 10_000.0,
-    rules: RULES,
-    keys,
-    vocabulary: Vocabulary::SentencePiece,
-    leaves_further_layers: false,
-};
+pub(super) static FAMILY: GgufFamily =
+    GgufFamily { architecture: "ernie4_5-moe", rules: RULES, keys, vocabulary: Vocabulary::SentencePiece, ..GgufFamily::PLAIN };
 
 fn keys(hparams: &Hparams, keys: &mut Keys) -> Result<(), GgufError> {
     hparams.must("ernie4_5-moe", "use_bias", &json!(false), "projections without a bias")?;

@@ -37,11 +37,11 @@ const RULES: &[Rule] = &[
 
 pub(super) static FAMILY: GgufFamily = GgufFamily {
     architecture: "glm4moe",
-    rope_theta: 10_000.0,
     rules: RULES,
     keys,
     vocabulary: Vocabulary::Glm,
     leaves_further_layers: true,
+    ..GgufFamily::PLAIN
 };
 
 fn keys(hparams: &Hparams, keys: &mut Keys) -> Result<(), GgufError> {

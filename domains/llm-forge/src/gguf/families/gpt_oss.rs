@@ -3,7 +3,7 @@
 //! # Source
 //! `conversion/gpt_oss.py`, `src/models/openai-moe.cpp` of llama.cpp.
 
-use super::{GgufFamily, Hparams, Keys, Rule, Vocabulary, forms};
+use super::{GgufFamily, Hparams, Keys, Rule, forms};
 use crate::gguf::error::GgufError;
 use crate::gguf::view::View;
 
@@ -32,18 +32,18 @@ const RULES: &[Rule] = &[
         from: "model.layers.{L}.mlp.experts.gate_up_proj_bias",
         to: &[("blk.{L}.ffn_gate_exps.bias", gate_biases), ("blk.{L}.ffn_up_exps.bias", up_biases)],
     },
+    // As published: four-bit blocks, stored `[out, in]`.
+    Rule {
+        from: "model.layers.{L}.mlp.experts.gate_up_proj_blocks",
+        to: &[("blk.{L}.ffn_gate_exps.weight", gate_rows), ("blk.{L}.ffn_up_exps.weight", up_rows)],
+    },
+    Rule { from: "model.layers.{L}.mlp.experts.down_proj_blocks", to: &[("blk.{L}.ffn_down_exps.weight", forms::same)] },
     Rule { from: "model.layers.{L}.mlp.experts.down_proj", to: &[("blk.{L}.ffn_down_exps.weight", forms::transposed)] },
     Rule { from: "model.layers.{L}.mlp.experts.down_proj_bias", to: &[("blk.{L}.ffn_down_exps.bias", forms::same)] },
 ];
 
-pub(super) static FAMILY: GgufFamily = GgufFamily {
-    architecture: "gpt-oss",
-    rope_theta: 150_000.0,
-    rules: RULES,
-    keys,
-    vocabulary: Vocabulary::Bpe,
-    leaves_further_layers: false,
-};
+pub(super) static FAMILY: GgufFamily =
+    GgufFamily { architecture: "gpt-oss", rope_theta: 150_000.0, rules: RULES, keys, ..GgufFamily::PLAIN };
 
 fn keys(hparams: &Hparams, keys: &mut Keys) -> Result<(), GgufError> {
     keys.set("attention.sliding_window", hparams.count("sliding_window")?);
@@ -57,6 +57,14 @@ fn gates(view: View, _: &Hparams) -> Result<Vec<View>, GgufError> {
 
 fn ups(view: View, _: &Hparams) -> Result<Vec<View>, GgufError> {
     Ok(vec![view.transpose()?.every(1, 1, 2)?])
+}
+
+fn gate_rows(view: View, _: &Hparams) -> Result<Vec<View>, GgufError> {
+    Ok(vec![view.every(1, 0, 2)?])
+}
+
+fn up_rows(view: View, _: &Hparams) -> Result<Vec<View>, GgufError> {
+    Ok(vec![view.every(1, 1, 2)?])
 }
 
 fn gate_biases(view: View, _: &Hparams) -> Result<Vec<View>, GgufError> {

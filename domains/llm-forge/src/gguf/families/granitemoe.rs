@@ -3,7 +3,7 @@
 //! # Source
 //! `conversion/granite.py`, `src/models/granite-moe.cpp` of llama.cpp.
 
-use super::{GgufFamily, Hparams, Keys, Rule, Vocabulary, forms};
+use super::{GgufFamily, Hparams, Keys, Rule, forms};
 use crate::gguf::error::GgufError;
 
 const RULES: &[Rule] = &[
@@ -24,14 +24,7 @@ const RULES: &[Rule] = &[
     Rule { from: "model.layers.{L}.block_sparse_moe.output_linear.weight", to: &[("blk.{L}.ffn_down_exps.weight", forms::same)] },
 ];
 
-pub(super) static FAMILY: GgufFamily = GgufFamily {
-    architecture: "granitemoe",
-    rope_theta: 10_000.0,
-    rules: RULES,
-    keys,
-    vocabulary: Vocabulary::Bpe,
-    leaves_further_layers: false,
-};
+pub(super) static FAMILY: GgufFamily = GgufFamily { architecture: "granitemoe", rules: RULES, keys, ..GgufFamily::PLAIN };
 
 fn keys(hparams: &Hparams, keys: &mut Keys) -> Result<(), GgufError> {
     keys.set("vocab_size", hparams.count("vocab_size")?);

@@ -3,7 +3,7 @@
 //! # Source
 //! `conversion/llama.py`, `src/models/llama.cpp` of llama.cpp.
 
-use super::{GgufFamily, Hparams, Keys, Rule, Vocabulary, forms};
+use super::{Factors, GgufFamily, Hparams, Keys, Rule, Vocabulary, forms, whole_context};
 use crate::gguf::error::GgufError;
 
 const RULES: &[Rule] = &[
@@ -34,20 +34,12 @@ pub(super) static FAMILY: GgufFamily = GgufFamily {
     rules: RULES,
     keys,
     vocabulary: Vocabulary::SentencePiece,
-    leaves_further_layers: false,
+    factors: Factors::Llama3,
+    ..GgufFamily::PLAIN
 };
 
 fn keys(hparams: &Hparams, keys: &mut Keys) -> Result<(), GgufError> {
     keys.set("vocab_size", hparams.count("vocab_size")?);
     keys.set("rope.dimension_count", hparams.head_dim()?);
-    let positions = hparams.count("max_position_embeddings")?;
-    match hparams.count_if("sliding_window")? {
-        Some(window) if window < positions => Err(GgufError::Unsupported {
-            architecture: "llama",
-            field: "sliding_window".into(),
-            got: format!("`{window}`"),
-            computes: "attention over the whole context",
-        }),
-        _ => Ok(()),
-    }
+    whole_context("llama", hparams)
 }

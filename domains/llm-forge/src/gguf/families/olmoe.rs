@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use super::{GgufFamily, Hparams, Keys, Rule, Vocabulary, forms};
+use super::{GgufFamily, Hparams, Keys, Rule, forms};
 use crate::gguf::error::GgufError;
 
 const RULES: &[Rule] = &[
@@ -26,14 +26,7 @@ const RULES: &[Rule] = &[
     Rule { from: "model.layers.{L}.mlp.experts.{E}.down_proj.weight", to: &[("blk.{L}.ffn_down_exps.weight", forms::same)] },
 ];
 
-pub(super) static FAMILY: GgufFamily = GgufFamily {
-    architecture: "olmoe",
-    rope_theta: 10_000.0,
-    rules: RULES,
-    keys,
-    vocabulary: Vocabulary::Bpe,
-    leaves_further_layers: false,
-};
+pub(super) static FAMILY: GgufFamily = GgufFamily { architecture: "olmoe", rules: RULES, keys, ..GgufFamily::PLAIN };
 
 fn keys(hparams: &Hparams, _: &mut Keys) -> Result<(), GgufError> {
     let heads = hparams.count("num_attention_heads")?;

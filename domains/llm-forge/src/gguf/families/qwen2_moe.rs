@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use super::{GgufFamily, Hparams, Keys, Rule, Vocabulary, forms};
+use super::{GgufFamily, Hparams, Keys, Rule, forms};
 use crate::gguf::error::GgufError;
 
 const RULES: &[Rule] = &[
@@ -31,14 +31,7 @@ const RULES: &[Rule] = &[
     Rule { from: "model.layers.{L}.mlp.shared_expert_gate.weight", to: &[("blk.{L}.ffn_gate_inp_shexp.weight", forms::same)] },
 ];
 
-pub(super) static FAMILY: GgufFamily = GgufFamily {
-    architecture: "qwen2moe",
-    rope_theta: 10_000.0,
-    rules: RULES,
-    keys,
-    vocabulary: Vocabulary::Bpe,
-    leaves_further_layers: false,
-};
+pub(super) static FAMILY: GgufFamily = GgufFamily { architecture: "qwen2moe", rules: RULES, keys, ..GgufFamily::PLAIN };
 
 fn keys(hparams: &Hparams, keys: &mut Keys) -> Result<(), GgufError> {
     keys.set_if("expert_feed_forward_length", hparams.count_if("moe_intermediate_size")?);

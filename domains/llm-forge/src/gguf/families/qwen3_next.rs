@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::{GgufFamily, Hparams, Keys, Rule, Vocabulary, forms};
+use super::{GgufFamily, Hparams, Keys, Rule, forms};
 use crate::gguf::error::GgufError;
 use crate::gguf::view::{Map, View};
 
@@ -42,14 +42,8 @@ const RULES: &[Rule] = &[
     Rule { from: "model.layers.{L}.mlp.shared_expert_gate.weight", to: &[("blk.{L}.ffn_gate_inp_shexp.weight", forms::same)] },
 ];
 
-pub(super) static FAMILY: GgufFamily = GgufFamily {
-    architecture: "qwen3next",
-    rope_theta: 10_000.0,
-    rules: RULES,
-    keys,
-    vocabulary: Vocabulary::Bpe,
-    leaves_further_layers: true,
-};
+pub(super) static FAMILY: GgufFamily =
+    GgufFamily { architecture: "qwen3next", rules: RULES, keys, leaves_further_layers: true, ..GgufFamily::PLAIN };
 
 fn keys(hparams: &Hparams, keys: &mut Keys) -> Result<(), GgufError> {
     hparams.must("qwen3next", "norm_topk_prob", &json!(true), "routing weights that are renormalised")?;

@@ -51,13 +51,14 @@ pub(crate) fn write(
     metadata: &mut Metadata,
 ) -> Result<(), GgufError> {
     let size = hparams.count("vocab_size")?;
-    if kind == Vocabulary::SentencePiece && folder.join("tokenizer.model").is_file() {
-        let tokens = sentencepiece::read(folder, size)?;
+    if matches!(kind, Vocabulary::SentencePiece | Vocabulary::Phi) && folder.join("tokenizer.model").is_file() {
+        let tokens = sentencepiece::read(folder, size, kind)?;
         metadata.set("tokenizer.ggml.model", "llama");
         metadata.set("tokenizer.ggml.pre", "default");
         put(tokens, metadata);
         let settings: serde_json::Value = json(folder, "tokenizer_config.json")?.unwrap_or_default();
-        if let Some(prefix) = settings.get("add_prefix_space").and_then(serde_json::Value::as_bool) {
+        let prefix = settings.get("add_prefix_space").and_then(serde_json::Value::as_bool);
+        if let Some(prefix) = prefix.filter(|_| kind == Vocabulary::SentencePiece) {
             metadata.set("tokenizer.ggml.add_space_prefix", prefix);
         }
         return special::write(folder, hparams, false, None, metadata);

@@ -9,7 +9,7 @@ use std::path::Path;
 use aw_gguf::Strings;
 use serde::Deserialize;
 
-use super::{GgufError, TokenType, Tokens, bytes, json, looks_special};
+use super::{GgufError, TokenType, Tokens, Vocabulary, bytes, json, looks_special};
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -24,13 +24,28 @@ struct Added {
     special: bool,
 }
 
+/// The tokens that `tokenizer.json` adds.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Further {
+    added_tokens: Vec<Numbered>,
+}
+
+#[derive(Deserialize)]
+struct Numbered {
+    id: u64,
+    #[serde(flatten)]
+    token: Added,
+}
+
 struct Piece {
     text: String,
     score: f32,
     kind: TokenType,
 }
 
-pub(super) fn read(folder: &Path, size: u32) -> Result<Tokens, GgufError> {
+/// Reads the vocabulary, and the tokens that the files beside it add.
+pub(super) fn read(folder: &Path, size: u32, kind: Vocabulary) -> Result<Tokens, GgufError> {
     let refused = |message: String| GgufError::Vocabulary { message };
     let file = bytes(folder, "tokenizer.model")?.unwrap_or_default();
     let mut pieces = pieces(&file).ok_or_else(|| refused("`tokenizer.model` is not a SentencePiece model".into()))?;
@@ -53,10 +68,22 @@ pub(super) fn read(folder: &Path, size: u32) -> Result<Tokens, GgufError> {
         put(id, text, TokenType::UserDefined)?;
     }
     let settings: Settings = json(folder, "tokenizer_config.json")?.unwrap_or_default();
+    let of_json: Further = match kind {
+        Vocabulary::Phi => json(folder, "tokenizer.json")?.unwrap_or_default(),
+        Vocabulary::SentencePiece | Vocabulary::Bpe | Vocabulary::Glm => Further::default(),
+    };
+    let mut further = Vec::new();
     for (id, token) in settings.added_tokens_decoder {
         let id: u64 = id.parse().map_err(|_| refused(format!("`tokenizer_config.json`: `{id}` is not a token's id")))?;
-        if token.special || looks_special(&token.content) {
+        further.push(Numbered { id, token });
+    }
+    further.extend(of_json.added_tokens);
+    for Numbered { id, token } in further {
+        let as_stated = kind == Vocabulary::Phi;
+        if token.special || (!as_stated && looks_special(&token.content)) {
             put(id, token.content, TokenType::Control)?;
+        } else if as_stated {
+            put(id, token.content, TokenType::UserDefined)?;
         } else {
             put(id, token.content.replace('\u{2581}', " "), TokenType::UserDefined)?;
         }
