@@ -15,13 +15,15 @@ LATENT = dict(moe_intermediate_size=256, n_routed_experts=8, num_experts_per_tok
 LONG = dict(rope_type="longrope", rope_theta=10000.0, short_factor=[1.0 + 0.01 * i for i in range(32)],
             long_factor=[1.0 + 0.5 * i for i in range(32)], short_mscale=1.0, long_mscale=1.0,
             original_max_position_embeddings=512)
+YARN = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, mscale=0.707, mscale_all_dim=0.707, beta_fast=32, beta_slow=1,
+            original_max_position_embeddings=128)
 LLAMA3 = dict(rope_type="llama3", rope_theta=500000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
               original_max_position_embeddings=256)
 FAMILIES = {
     "deepseek_v2": B | LATENT | dict(intermediate_size=512, q_lora_rank=256, topk_method="greedy", n_group=1, topk_group=1,
                                      scoring_func="softmax"),
     "deepseek_v3": B | LATENT | dict(intermediate_size=512, q_lora_rank=256, n_group=2, topk_group=1, rope_interleave=True,
-                                     scoring_func="sigmoid"),
+                                     scoring_func="sigmoid", rope_parameters=YARN),
     "ernie4_5_moe": dict(B, intermediate_size=512, moe_intermediate_size=256, moe_num_experts=8, moe_k=2,
                          moe_num_shared_experts=1, moe_layer_start_index=1),
     "glm4_moe": dict(B, intermediate_size=512, moe_intermediate_size=256, n_routed_experts=8, num_experts_per_tok=2,
@@ -156,7 +158,8 @@ def sentencepiece_vocabulary(folder, text):
     import sentencepiece
     sentencepiece.SentencePieceTrainer.train(
         input=str(text), model_prefix=str(folder / "tokenizer"), vocab_size=480, model_type="bpe", byte_fallback=True,
-        character_coverage=0.999, normalization_rule_name="identity", user_defined_symbols=["<fim>"], minloglevel=2)
+        character_coverage=0.999, normalization_rule_name="identity", remove_extra_whitespaces=False,
+        user_defined_symbols=["<fim>"], minloglevel=2)
     (folder / "tokenizer.vocab").unlink()
     added = {"480": ("<|user|>", True), "481": ("<|plain|>", False), "482": ("▁▁wide", False), "483": ("<unused7>", False)}
     token = lambda content, special: {"content": content, "special": special, "lstrip": False, "rstrip": False,

@@ -178,6 +178,7 @@ fn facts(model: &Model) -> Facts {
         forward_problem: runnable.err().map(|error| error.to_string()),
         tokenizer_problem: tokenizer_problem(model),
         measured: BTreeSet::new(),
+        matrices: BTreeSet::new(),
         source_measured: BTreeSet::new(),
         tiers: BTreeMap::new(),
     }

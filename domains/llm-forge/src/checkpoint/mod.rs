@@ -189,8 +189,14 @@ impl Checkpoint {
     /// Returns the tensor of a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&TensorInfo> {
+        self.place(name).map(|place| &self.tensors[place])
+    }
+
+    /// Returns where the tensor of a name stands in [`Checkpoint::tensors`].
+    #[must_use]
+    pub fn place(&self, name: &str) -> Option<usize> {
         let place = self.by_name.binary_search_by(|place| self.tensors[*place].name.as_str().cmp(name)).ok()?;
-        Some(&self.tensors[self.by_name[place]])
+        Some(self.by_name[place])
     }
 
     /// Says whether any tensor's name begins with `prefix`.

@@ -9,8 +9,7 @@ use super::layout::{BESIDE, OUTSIDE};
 use super::names::{Naming, PROJECTIONS};
 use super::rope::RopeForms;
 use super::{
-    ConfigReader, ExpertLayout, Family, FamilyError, Forward, Geometry, GroupedRouting, Groups, MAX_EXPERTS, Role, RoutingRule,
-    Rule, SharedExpert, sparse,
+    ConfigReader, ExpertLayout, Family, FamilyError, Forward, Geometry, GroupedRouting, Groups, RoutingRule, Rule, sparse,
 };
 
 /// The `deepseek_v2` family: dense layers first, shared experts beside the routed ones, routing limited to groups in the large
@@ -84,39 +83,23 @@ impl Forward for DeepseekV2 {
         let mut reader = ConfigReader::new(self.architecture(), config);
         let rope = reader.rope(10_000.0, RopeForms { partial: false, yarn: true });
         let interleaved = true;
-        let plain = Geometry::latent(&mut reader, rope, interleaved);
-        let sparse = self.sparse(&mut reader, plain.layers);
+        let plain = Geometry::latent(&mut reader, rope, interleaved).routed(&mut reader, self, "moe_intermediate_size");
         for field in ["mlp_bias", "norm_topk_prob"] {
             if reader.flag(field, false) {
                 reader.unsupported(field, &Value::Bool(true), "false: the reference does nothing else");
             }
         }
-        let expert_intermediate = reader.dimension("moe_intermediate_size");
         let shared = reader.optional_dimension("n_shared_experts").unwrap_or(2);
         let routing = RoutingRule {
             groups: GroupedRouting::of(self.groups(&mut reader)),
             scale: reader.positive_single("routed_scaling_factor").unwrap_or(1.0),
             ..RoutingRule::SOFTMAX
         };
-        let geometry = Geometry {
-            experts: reader.experts(self.expert_count_keys(), MAX_EXPERTS),
-            top_k: reader.dimension("num_experts_per_tok"),
-            expert_intermediate,
-            dense_intermediate: if sparse.contains(&false) { Some(reader.dimension("intermediate_size")) } else { None },
-            sparse,
-            routing,
-            shared: Some(SharedExpert { intermediate: shared.saturating_mul(expert_intermediate), gated: false }),
-            ..plain
-        };
-        super::check_relations(&mut reader, &geometry);
-        reader.finish(geometry)
+        let geometry = Geometry { routing, shared: Some(plain.shared_experts(shared)), ..plain };
+        super::checked(reader, geometry)
     }
 
-    fn role(&self, tensor: &str) -> Option<Role> {
-        NAMING.role(tensor)
-    }
-
-    fn tensor_name(&self, role: &Role) -> String {
-        NAMING.tensor_name(role)
+    fn naming(&self) -> &'static Naming {
+        &NAMING
     }
 }

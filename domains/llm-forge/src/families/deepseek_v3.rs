@@ -11,22 +11,22 @@ use super::layout::OUTSIDE;
 use super::names::{Naming, PROJECTIONS};
 use super::rope::RopeForms;
 use super::{
-    ConfigReader, Correction, ExpertLayout, Family, FamilyError, Forward, Geometry, GroupedRouting, Groups, MAX_EXPERTS, Need,
-    Role, RoutingRule, Rule, Scoring, SharedExpert, sparse,
+    ConfigReader, Correction, ExpertLayout, Family, FamilyError, Forward, Geometry, GroupedRouting, Groups, Need, RoutingRule,
+    Rule, Scoring, sparse,
 };
 
 /// The `deepseek_v3` family: a correction of the routing scores, routing limited to groups.
 #[derive(Debug)]
 pub struct DeepseekV3;
 
-const NAMING: Naming = Naming {
+pub(super) const NAMING: Naming = Naming {
     correction: Some("gate.e_score_correction_bias"),
     shared: Some("shared_experts"),
     dense: Some(("mlp", PROJECTIONS)),
     ..Naming::MLP
 };
 
-static LAYOUT: ExpertLayout = ExpertLayout {
+pub(super) static LAYOUT: ExpertLayout = ExpertLayout {
     id: "deepseek-routed-shared-corrected",
     layers: &["model.layers."],
     next_token_layers: &[],
@@ -93,9 +93,7 @@ impl Forward for DeepseekV3 {
         let mut reader = ConfigReader::new(self.architecture(), config);
         let rope = reader.rope(10_000.0, RopeForms { partial: false, yarn: true });
         let interleaved = reader.flag("rope_interleave", true);
-        let plain = Geometry::latent(&mut reader, rope, interleaved);
-        let sparse = self.sparse(&mut reader, plain.layers);
-        let expert_intermediate = reader.dimension("moe_intermediate_size");
+        let plain = Geometry::latent(&mut reader, rope, interleaved).routed(&mut reader, self, "moe_intermediate_size");
         let shared = reader.optional_dimension("n_shared_experts").unwrap_or(1);
         let routing = RoutingRule {
             scoring: Scoring::Sigmoid,
@@ -106,25 +104,15 @@ impl Forward for DeepseekV3 {
             ..RoutingRule::SOFTMAX
         };
         let geometry = Geometry {
-            experts: reader.experts(self.expert_count_keys(), MAX_EXPERTS),
-            top_k: reader.dimension("num_experts_per_tok"),
-            expert_intermediate,
-            dense_intermediate: if sparse.contains(&false) { Some(reader.dimension("intermediate_size")) } else { None },
-            sparse,
             norm_topk: reader.flag("norm_topk_prob", true),
             routing,
-            shared: Some(SharedExpert { intermediate: shared.saturating_mul(expert_intermediate), gated: false }),
+            shared: Some(plain.shared_experts(shared)),
             ..plain
         };
-        super::check_relations(&mut reader, &geometry);
-        reader.finish(geometry)
+        super::checked(reader, geometry)
     }
 
-    fn role(&self, tensor: &str) -> Option<Role> {
-        NAMING.role(tensor)
-    }
-
-    fn tensor_name(&self, role: &Role) -> String {
-        NAMING.tensor_name(role)
+    fn naming(&self) -> &'static Naming {
+        &NAMING
     }
 }

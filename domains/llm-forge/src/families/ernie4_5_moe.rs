@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::layout::{BESIDE, OUTSIDE};
 use super::names::{Naming, PROJECTIONS};
 use super::{
-    ConfigReader, Correction, ExpertLayout, Family, FamilyError, Forward, Geometry, MAX_EXPERTS, MAX_LAYERS, Role, Rotary,
-    RoutingRule, Rule, SharedExpert,
+    ConfigReader, Correction, ExpertLayout, Family, FamilyError, Forward, Geometry, MAX_EXPERTS, MAX_LAYERS, Rotary, RoutingRule,
+    Rule,
 };
 
 /// The `ernie4_5_moe` family: dense layers where the config says, shared experts, a correction of the routing scores as a row.
@@ -79,36 +79,24 @@ impl Family for Ernie45Moe {
 impl Forward for Ernie45Moe {
     fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError> {
         let mut reader = ConfigReader::new(self.architecture(), config);
-        let plain = Geometry::plain(&mut reader, 500_000.0);
-        let sparse = self.sparse(&mut reader, plain.layers);
+        let plain = Geometry::plain(&mut reader, 500_000.0).routed(&mut reader, self, "moe_intermediate_size");
         if reader.flag("use_bias", false) {
             reader.unsupported("use_bias", &Value::Bool(true), "false: projections without a bias");
         }
-        let expert_intermediate = reader.dimension("moe_intermediate_size");
         let shared = reader.whole("moe_num_shared_experts", MAX_EXPERTS).unwrap_or(2);
         let sum_at_least = reader.positive_single("moe_norm_min").unwrap_or(1e-12);
         let geometry = Geometry {
-            experts: reader.experts(self.expert_count_keys(), MAX_EXPERTS),
-            top_k: reader.dimension(self.top_k_key()),
-            expert_intermediate,
-            dense_intermediate: if sparse.contains(&false) { Some(reader.dimension("intermediate_size")) } else { None },
-            sparse,
             rotary: Rotary { interleaved: true, ..plain.rotary },
             norm_topk: true,
             routing: RoutingRule { correction: Correction::Row, sum_at_least, ..RoutingRule::SOFTMAX },
-            shared: (shared > 0).then(|| SharedExpert { intermediate: shared.saturating_mul(expert_intermediate), gated: false }),
+            shared: (shared > 0).then(|| plain.shared_experts(shared)),
             tie_embeddings: reader.flag("tie_word_embeddings", true),
             ..plain
         };
-        super::check_relations(&mut reader, &geometry);
-        reader.finish(geometry)
+        super::checked(reader, geometry)
     }
 
-    fn role(&self, tensor: &str) -> Option<Role> {
-        NAMING.role(tensor)
-    }
-
-    fn tensor_name(&self, role: &Role) -> String {
-        NAMING.tensor_name(role)
+    fn naming(&self) -> &'static Naming {
+        &NAMING
     }
 }

@@ -1,8 +1,8 @@
 //! What the forward pass needs to know of a model: dimensions and rules, with no name of any architecture.
 
-use super::MAX_LAYERS;
 use super::config::ConfigReader;
 use super::rope::RopeFields;
+use super::{Family, MAX_EXPERTS, MAX_LAYERS};
 
 /// What the forward pass needs to know of a model, read from its `config.json`.
 ///
@@ -339,6 +339,24 @@ pub(super) fn turned(head_dim: usize, share: f64) -> usize {
 }
 
 impl Geometry {
+    /// Reads the experts of a layer and which layers have them; `width` is the key of an expert's inner width.
+    pub(super) fn routed(self, reader: &mut ConfigReader<'_>, family: &dyn Family, width: &'static str) -> Geometry {
+        let sparse = family.sparse(reader, self.layers);
+        Geometry {
+            experts: reader.experts(family.expert_count_keys(), MAX_EXPERTS),
+            top_k: reader.dimension(family.top_k_key()),
+            expert_intermediate: reader.dimension(width),
+            dense_intermediate: if sparse.contains(&false) { Some(reader.dimension("intermediate_size")) } else { None },
+            sparse,
+            ..self
+        }
+    }
+
+    /// So many experts that every token passes, held as one.
+    pub(super) fn shared_experts(&self, count: usize) -> SharedExpert {
+        SharedExpert { intermediate: count.saturating_mul(self.expert_intermediate), gated: false }
+    }
+
     /// Reads what configs say of heads made from latents.
     pub(super) fn latent(reader: &mut ConfigReader<'_>, rope: RopeFields, interleaved: bool) -> Geometry {
         let plain = Geometry::with_theta(reader, rope.theta);

@@ -6,54 +6,17 @@
 
 use serde_json::Value;
 
+use super::deepseek_v3::{LAYOUT, NAMING};
 use super::geometry::turned;
-use super::layout::OUTSIDE;
-use super::names::{Naming, PROJECTIONS};
 use super::rope::RopeForms;
 use super::{
     AttentionBias, ConfigReader, Correction, ExpertLayout, Family, FamilyError, Forward, Geometry, GroupedRouting, Groups,
-    MAX_EXPERTS, Need, QkNorm, Role, Rotary, RoutingRule, Rule, Scoring, SharedExpert, sparse,
+    Naming, QkNorm, Rotary, RoutingRule, Scoring, sparse,
 };
 
-/// The `glm4_moe` family: routed as DeepSeek-V3, with ordinary attention.
+/// The `glm4_moe` family: experts named, stored and routed as DeepSeek-V3's, with ordinary attention.
 #[derive(Debug)]
 pub struct Glm4Moe;
-
-const NAMING: Naming = Naming {
-    correction: Some("gate.e_score_correction_bias"),
-    shared: Some("shared_experts"),
-    dense: Some(("mlp", PROJECTIONS)),
-    ..Naming::MLP
-};
-
-static LAYOUT: ExpertLayout = ExpertLayout {
-    id: "deepseek-routed-shared-corrected",
-    layers: &["model.layers."],
-    next_token_layers: &[],
-    block: "mlp",
-    rules: &[
-        Rule::router("gate.weight"),
-        Rule::per_expert("gate.e_score_correction_bias", 0),
-        Rule::expert("experts.{}.gate_proj.weight"),
-        Rule::expert("experts.{}.up_proj.weight"),
-        Rule::expert("experts.{}.down_proj.weight"),
-        Rule::expert("experts.{}.gate_proj.weight_scale_inv").needed(Need::Never).parameters(0),
-        Rule::expert("experts.{}.up_proj.weight_scale_inv").needed(Need::Never).parameters(0),
-        Rule::expert("experts.{}.down_proj.weight_scale_inv").needed(Need::Never).parameters(0),
-        Rule::shared("shared_experts.*"),
-    ],
-    beside: &[
-        "self_attn",
-        "input_layernorm",
-        "post_attention_layernorm",
-        "embed_tokens",
-        "enorm",
-        "hnorm",
-        "eh_proj",
-        "shared_head",
-    ],
-    outside: OUTSIDE,
-};
 
 impl Family for Glm4Moe {
     fn architecture(&self) -> &'static str {
@@ -92,9 +55,7 @@ impl Forward for Glm4Moe {
     fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError> {
         let mut reader = ConfigReader::new(self.architecture(), config);
         let rope = reader.rope(10_000.0, RopeForms { partial: true, yarn: false });
-        let plain = Geometry::with_theta(&mut reader, rope.theta);
-        let sparse = self.sparse(&mut reader, plain.layers);
-        let expert_intermediate = reader.dimension("moe_intermediate_size");
+        let plain = Geometry::with_theta(&mut reader, rope.theta).routed(&mut reader, self, "moe_intermediate_size");
         let shared = reader.optional_dimension("n_shared_experts").unwrap_or(1);
         let bias = reader.flag("attention_bias", false);
         let routing = RoutingRule {
@@ -106,15 +67,10 @@ impl Forward for Glm4Moe {
             ..RoutingRule::SOFTMAX
         };
         let geometry = Geometry {
-            experts: reader.experts(self.expert_count_keys(), MAX_EXPERTS),
-            top_k: reader.dimension("num_experts_per_tok"),
-            expert_intermediate,
-            dense_intermediate: if sparse.contains(&false) { Some(reader.dimension("intermediate_size")) } else { None },
-            sparse,
             rotary: Rotary { width: turned(plain.head_dim, rope.partial.unwrap_or(0.5)), ..plain.rotary },
             norm_topk: reader.flag("norm_topk_prob", true),
             routing,
-            shared: Some(SharedExpert { intermediate: shared.saturating_mul(expert_intermediate), gated: false }),
+            shared: Some(plain.shared_experts(shared)),
             qk_norm: if reader.flag("use_qk_norm", false) { QkNorm::PerHead } else { QkNorm::None },
             attention_bias: AttentionBias::when(bias, AttentionBias::Inputs),
             ..plain
@@ -125,15 +81,10 @@ impl Forward for Glm4Moe {
             "an even number of turned values",
             geometry.rotary.width,
         );
-        super::check_relations(&mut reader, &geometry);
-        reader.finish(geometry)
+        super::checked(reader, geometry)
     }
 
-    fn role(&self, tensor: &str) -> Option<Role> {
-        NAMING.role(tensor)
-    }
-
-    fn tensor_name(&self, role: &Role) -> String {
-        NAMING.tensor_name(role)
+    fn naming(&self) -> &'static Naming {
+        &NAMING
     }
 }

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::layout::{BESIDE, OUTSIDE};
 use super::names::Naming;
 use super::{
-    AttentionBias, ConfigReader, ExpertForm, ExpertLayout, Family, FamilyError, Forward, Geometry, MAX_EXPERTS, Multipliers,
-    Role, RoutingRule, Rule, Scoring,
+    AttentionBias, ConfigReader, ExpertForm, ExpertLayout, Family, FamilyError, Forward, Geometry, Multipliers, RoutingRule,
+    Rule, Scoring,
 };
 
 /// The `granitemoe` family: all experts of a layer in two tensors, gate above up in the first.
@@ -58,7 +58,7 @@ impl Family for GraniteMoe {
 impl Forward for GraniteMoe {
     fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError> {
         let mut reader = ConfigReader::new(self.architecture(), config);
-        let plain = Geometry::plain(&mut reader, 10_000.0);
+        let plain = Geometry::plain(&mut reader, 10_000.0).routed(&mut reader, self, "intermediate_size");
         let mut multiplier = |field| reader.positive_single(field).unwrap_or(1.0);
         let multipliers = Multipliers {
             embedding: multiplier("embedding_multiplier"),
@@ -68,9 +68,6 @@ impl Forward for GraniteMoe {
         let attention_scale = multiplier("attention_multiplier");
         let bias = reader.flag("attention_bias", false);
         let geometry = Geometry {
-            experts: reader.experts(self.expert_count_keys(), MAX_EXPERTS),
-            top_k: reader.dimension("num_experts_per_tok"),
-            expert_intermediate: reader.dimension("intermediate_size"),
             routing: RoutingRule { scoring: Scoring::SoftmaxOfSelected, ..RoutingRule::SOFTMAX },
             expert_form: ExpertForm::Fused,
             attention_bias: AttentionBias::when(bias, AttentionBias::All),
@@ -78,15 +75,10 @@ impl Forward for GraniteMoe {
             multipliers,
             ..plain
         };
-        super::check_relations(&mut reader, &geometry);
-        reader.finish(geometry)
+        super::checked(reader, geometry)
     }
 
-    fn role(&self, tensor: &str) -> Option<Role> {
-        NAMING.role(tensor)
-    }
-
-    fn tensor_name(&self, role: &Role) -> String {
-        NAMING.tensor_name(role)
+    fn naming(&self) -> &'static Naming {
+        &NAMING
     }
 }

@@ -8,16 +8,16 @@ use serde_json::Value;
 use super::config::ConfigReader;
 use super::layout::{BESIDE, OUTSIDE};
 use super::names::Naming;
-use super::{ExpertLayout, Family, FamilyError, Forward, Geometry, MAX_EXPERTS, Role, Rule};
+use super::{ExpertLayout, Family, FamilyError, Forward, Geometry, Rule};
 
 /// The `mixtral` family: every layer sparse, the selected weights always renormalised, no norm of query and key.
 #[derive(Debug)]
 pub struct Mixtral;
 
 /// `w1` is the gate, `w3` the up and `w2` the down projection.
-const NAMING: Naming = Naming { block: "block_sparse_moe", expert: ["w1", "w3", "w2"], ..Naming::MLP };
+pub(super) const NAMING: Naming = Naming { block: "block_sparse_moe", expert: ["w1", "w3", "w2"], ..Naming::MLP };
 
-static LAYOUT: ExpertLayout = ExpertLayout {
+pub(super) static LAYOUT: ExpertLayout = ExpertLayout {
     id: "block_sparse_moe-unfused",
     layers: &["model.layers."],
     next_token_layers: &[],
@@ -57,24 +57,12 @@ impl Family for Mixtral {
 impl Forward for Mixtral {
     fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError> {
         let mut reader = ConfigReader::new(self.architecture(), config);
-        let plain = Geometry::plain(&mut reader, 1_000_000.0);
-        let geometry = Geometry {
-            experts: reader.experts(self.expert_count_keys(), MAX_EXPERTS),
-            top_k: reader.dimension("num_experts_per_tok"),
-            expert_intermediate: reader.dimension("intermediate_size"),
-            norm_topk: true,
-            sliding_window: reader.optional_dimension("sliding_window"),
-            ..plain
-        };
-        super::check_relations(&mut reader, &geometry);
-        reader.finish(geometry)
+        let plain = Geometry::plain(&mut reader, 1_000_000.0).routed(&mut reader, self, "intermediate_size");
+        let geometry = Geometry { norm_topk: true, sliding_window: reader.optional_dimension("sliding_window"), ..plain };
+        super::checked(reader, geometry)
     }
 
-    fn role(&self, tensor: &str) -> Option<Role> {
-        NAMING.role(tensor)
-    }
-
-    fn tensor_name(&self, role: &Role) -> String {
-        NAMING.tensor_name(role)
+    fn naming(&self) -> &'static Naming {
+        &NAMING
     }
 }

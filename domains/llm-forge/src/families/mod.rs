@@ -50,6 +50,7 @@ pub use layout::{BESIDE, ExpertLayout, Found, Need, OUTSIDE, Part, Rule};
 pub use llama4_text::Llama4Text;
 pub use mixtral::Mixtral;
 pub use model::{MAX_CONFIG_BYTES, Model, Runnable};
+pub use names::Naming;
 pub use olmoe::Olmoe;
 pub use phimoe::Phimoe;
 pub use qwen2_moe::Qwen2Moe;
@@ -121,11 +122,18 @@ pub trait Forward: fmt::Debug + Sync {
     /// [`FamilyError::Config`] with every field that is missing, wrong or asks for something unsupported.
     fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError>;
 
+    /// Returns what its tensors are called on disk.
+    fn naming(&self) -> &'static Naming;
+
     /// Says what a tensor is by its on-disk name, or `None` when the family has no such tensor.
-    fn role(&self, tensor: &str) -> Option<Role>;
+    fn role(&self, tensor: &str) -> Option<Role> {
+        self.naming().role(tensor)
+    }
 
     /// Returns the on-disk name of a role that a geometry of this family has.
-    fn tensor_name(&self, role: &Role) -> String;
+    fn tensor_name(&self, role: &Role) -> String {
+        self.naming().tensor_name(role)
+    }
 }
 
 /// Every family there is. Adding one is its file and one line here.
@@ -165,6 +173,12 @@ fn find(registry: &[&'static dyn Family], architecture: &str) -> Result<&'static
         architecture: architecture.to_owned(),
         registered: registry.iter().map(|family| family.architecture()).collect(),
     })
+}
+
+/// The geometry that was read, unless a field was missing or wrong, or the relations that every forward pass relies on do not hold.
+fn checked(mut reader: ConfigReader<'_>, geometry: Geometry) -> Result<Geometry, FamilyError> {
+    check_relations(&mut reader, &geometry);
+    reader.finish(geometry)
 }
 
 /// Checks the relations between fields that every family's forward pass relies on.

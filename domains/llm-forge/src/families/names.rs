@@ -4,7 +4,7 @@ use super::{AttentionPart, ExpertPart, FusedPart, Role};
 
 /// How a family names the tensors of its feed-forward blocks.
 #[derive(Debug)]
-pub(super) struct Naming {
+pub struct Naming {
     /// The module of a sparse layer, such as `mlp`.
     pub block: &'static str,
     /// The router's weight within the block.

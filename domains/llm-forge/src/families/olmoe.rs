@@ -6,30 +6,15 @@
 use serde_json::Value;
 
 use super::config::ConfigReader;
-use super::layout::{BESIDE, OUTSIDE};
 use super::names::Naming;
-use super::{AttentionBias, ExpertLayout, Family, FamilyError, Forward, Geometry, MAX_EXPERTS, QkNorm, Role, Rule};
+use super::qwen3_moe::LAYOUT;
+use super::{AttentionBias, ExpertLayout, Family, FamilyError, Forward, Geometry, QkNorm};
 
 /// The `olmoe` family: every layer sparse, query and key normalised over their full width.
 #[derive(Debug)]
 pub struct Olmoe;
 
 const NAMING: Naming = Naming::MLP;
-
-static LAYOUT: ExpertLayout = ExpertLayout {
-    id: "mlp-experts-unfused",
-    layers: &["model.layers."],
-    next_token_layers: &[],
-    block: "mlp",
-    rules: &[
-        Rule::router("gate.weight"),
-        Rule::expert("experts.{}.gate_proj.weight"),
-        Rule::expert("experts.{}.up_proj.weight"),
-        Rule::expert("experts.{}.down_proj.weight"),
-    ],
-    beside: BESIDE,
-    outside: OUTSIDE,
-};
 
 impl Family for Olmoe {
     fn architecture(&self) -> &'static str {
@@ -56,15 +41,12 @@ impl Family for Olmoe {
 impl Forward for Olmoe {
     fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError> {
         let mut reader = ConfigReader::new(self.architecture(), config);
-        let plain = Geometry::plain(&mut reader, 10_000.0);
+        let plain = Geometry::plain(&mut reader, 10_000.0).routed(&mut reader, self, "intermediate_size");
         if let Some(window) = reader.get("sliding_window") {
             reader.unsupported("sliding_window", window, "none: the reference attends to the whole sequence");
         }
         let clip_qkv = reader.positive_single("clip_qkv");
         let geometry = Geometry {
-            experts: reader.experts(self.expert_count_keys(), MAX_EXPERTS),
-            top_k: reader.dimension("num_experts_per_tok"),
-            expert_intermediate: reader.dimension("intermediate_size"),
             norm_topk: reader.flag("norm_topk_prob", false),
             qk_norm: QkNorm::FullWidth,
             clip_qkv,
@@ -77,15 +59,10 @@ impl Forward for Olmoe {
             let expected = format!("hidden_size / num_attention_heads = {hidden} / {heads}");
             reader.require(geometry.head_dim * heads == hidden, "head_dim", &expected, geometry.head_dim);
         }
-        super::check_relations(&mut reader, &geometry);
-        reader.finish(geometry)
+        super::checked(reader, geometry)
     }
 
-    fn role(&self, tensor: &str) -> Option<Role> {
-        NAMING.role(tensor)
-    }
-
-    fn tensor_name(&self, role: &Role) -> String {
-        NAMING.tensor_name(role)
+    fn naming(&self) -> &'static Naming {
+        &NAMING
     }
 }

@@ -7,10 +7,7 @@ use serde_json::Value;
 
 use super::layout::{BESIDE, OUTSIDE};
 use super::names::{Naming, PROJECTIONS};
-use super::{
-    AttentionBias, ConfigReader, ExpertLayout, Family, FamilyError, Forward, Geometry, MAX_EXPERTS, Role, Rule, SharedExpert,
-    sparse,
-};
+use super::{AttentionBias, ConfigReader, ExpertLayout, Family, FamilyError, Forward, Geometry, Rule, SharedExpert, sparse};
 
 /// The `qwen2_moe` family: a shared expert behind a gate of its own beside the routed ones.
 #[derive(Debug)]
@@ -69,33 +66,22 @@ impl Family for Qwen2Moe {
 impl Forward for Qwen2Moe {
     fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError> {
         let mut reader = ConfigReader::new(self.architecture(), config);
-        let plain = Geometry::plain(&mut reader, 10_000.0);
-        let sparse = self.sparse(&mut reader, plain.layers);
+        let plain = Geometry::plain(&mut reader, 10_000.0).routed(&mut reader, self, "moe_intermediate_size");
         if reader.flag("use_sliding_window", false) {
             reader.unsupported("use_sliding_window", &Value::Bool(true), "false: every layer attends to the whole sequence");
         }
         let qkv_bias = reader.flag("qkv_bias", true);
         let shared = SharedExpert { intermediate: reader.dimension("shared_expert_intermediate_size"), gated: true };
         let geometry = Geometry {
-            experts: reader.experts(self.expert_count_keys(), MAX_EXPERTS),
-            top_k: reader.dimension("num_experts_per_tok"),
-            expert_intermediate: reader.dimension("moe_intermediate_size"),
-            dense_intermediate: if sparse.contains(&false) { Some(reader.dimension("intermediate_size")) } else { None },
-            sparse,
             norm_topk: reader.flag("norm_topk_prob", false),
             shared: Some(shared),
             attention_bias: AttentionBias::when(qkv_bias, AttentionBias::Inputs),
             ..plain
         };
-        super::check_relations(&mut reader, &geometry);
-        reader.finish(geometry)
+        super::checked(reader, geometry)
     }
 
-    fn role(&self, tensor: &str) -> Option<Role> {
-        NAMING.role(tensor)
-    }
-
-    fn tensor_name(&self, role: &Role) -> String {
-        NAMING.tensor_name(role)
+    fn naming(&self) -> &'static Naming {
+        &NAMING
     }
 }

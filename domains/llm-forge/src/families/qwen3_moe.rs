@@ -9,7 +9,7 @@ use super::config::ConfigReader;
 use super::layout::{BESIDE, OUTSIDE};
 use super::names::{Naming, PROJECTIONS};
 use super::sparse;
-use super::{AttentionBias, ExpertLayout, Family, FamilyError, Forward, Geometry, MAX_EXPERTS, QkNorm, Role, Rule};
+use super::{AttentionBias, ExpertLayout, Family, FamilyError, Forward, Geometry, QkNorm, Rule};
 
 /// The `qwen3_moe` family: dense layers may stand between sparse ones, query and key are normalised per head.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct Qwen3Moe;
 
 const NAMING: Naming = Naming { dense: Some(("mlp", PROJECTIONS)), ..Naming::MLP };
 
-static LAYOUT: ExpertLayout = ExpertLayout {
+pub(super) static LAYOUT: ExpertLayout = ExpertLayout {
     id: "mlp-experts-unfused",
     layers: &["model.layers."],
     next_token_layers: &[],
@@ -61,32 +61,20 @@ impl Family for Qwen3Moe {
 impl Forward for Qwen3Moe {
     fn geometry(&self, config: &Value) -> Result<Geometry, FamilyError> {
         let mut reader = ConfigReader::new(self.architecture(), config);
-        let plain = Geometry::plain(&mut reader, 10_000.0);
-        let sparse = sparse::step_and_list(&mut reader, plain.layers);
+        let plain = Geometry::plain(&mut reader, 10_000.0).routed(&mut reader, self, "moe_intermediate_size");
         let window_in_use = reader.flag("use_sliding_window", false);
-        let dense_intermediate = if sparse.contains(&false) { Some(reader.dimension("intermediate_size")) } else { None };
         let geometry = Geometry {
             kv_heads: reader.dimension("num_key_value_heads"),
-            experts: reader.experts(self.expert_count_keys(), MAX_EXPERTS),
-            top_k: reader.dimension("num_experts_per_tok"),
-            expert_intermediate: reader.dimension("moe_intermediate_size"),
-            dense_intermediate,
-            sparse,
             norm_topk: reader.flag("norm_topk_prob", false),
             qk_norm: QkNorm::PerHead,
             attention_bias: AttentionBias::when(reader.flag("attention_bias", false), AttentionBias::All),
             sliding_window: if window_in_use { Some(reader.dimension("sliding_window")) } else { None },
             ..plain
         };
-        super::check_relations(&mut reader, &geometry);
-        reader.finish(geometry)
+        super::checked(reader, geometry)
     }
 
-    fn role(&self, tensor: &str) -> Option<Role> {
-        NAMING.role(tensor)
-    }
-
-    fn tensor_name(&self, role: &Role) -> String {
-        NAMING.tensor_name(role)
+    fn naming(&self) -> &'static Naming {
+        &NAMING
     }
 }

@@ -140,6 +140,18 @@ pub enum GgufError {
         /// What the matrix has.
         got: u64,
     },
+    /// An importance matrix is of a model with another number of experts.
+    #[error(
+        "the importance matrix has {got} experts for `{tensor}`, expected {expected}\nhint: gather it on the model that is quantised"
+    )]
+    ImportanceExperts {
+        /// The tensor of the GGUF file.
+        tensor: String,
+        /// Its matrices.
+        expected: u64,
+        /// What the matrix has.
+        got: u64,
+    },
     /// The caller wants no more.
     #[error("cancelled")]
     Cancelled,

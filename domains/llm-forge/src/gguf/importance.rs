@@ -25,8 +25,8 @@ struct Columns {
 }
 
 impl Importance {
-    /// Reads an importance matrix whose entries bear the names of the checkpoint's tensors; experts that are tensors of their own share
-    /// one entry under their name without the expert's number.
+    /// Reads an importance matrix whose entries bear the names of the checkpoint's tensors, or of the GGUF file's as those of
+    /// llama.cpp do; experts that are tensors of their own share one entry under their name without the expert's number.
     ///
     /// # Errors
     /// When the file cannot be read or is no importance matrix.
@@ -45,16 +45,24 @@ impl Importance {
 
     /// The weights of the columns of one matrix of a tensor, where the run saw it.
     pub(crate) fn columns(&self, tensor: &Planned, source: &str, matrix: usize) -> Result<Option<&[f32]>, GgufError> {
-        // An absorbed key matrix is multiplied by the query, which no calibration of the unabsorbed model sees.
-        if tensor.name.ends_with("attn_k_b.weight") || tensor.dims.len() < 2 {
+        if tensor.dims.len() < 2 {
             return Ok(None);
         }
-        let Some(entry) = self.entries.get(source).or_else(|| self.entries.get(&without_expert(source))) else { return Ok(None) };
+        // An absorbed key matrix is multiplied by the query, which no calibration of the unabsorbed model sees.
+        let absorbed = tensor.name.ends_with("attn_k_b.weight");
+        let of_checkpoint =
+            || self.entries.get(source).or_else(|| self.entries.get(&without_expert(source))).filter(|_| !absorbed);
+        let Some(entry) = self.entries.get(&tensor.name).or_else(of_checkpoint) else { return Ok(None) };
         if entry.columns as u64 != tensor.row() {
             let (expected, got) = (tensor.row(), entry.columns as u64);
             return Err(GgufError::Importance { tensor: tensor.name.clone(), expected, got });
         }
-        let at = if entry.weights.len() == entry.columns { 0 } else { matrix * entry.columns };
+        let (matrices, held) =
+            (tensor.elements() / tensor.row() / tensor.dims[tensor.dims.len() - 2], entry.weights.len() / entry.columns);
+        if held != 1 && held as u64 != matrices {
+            return Err(GgufError::ImportanceExperts { tensor: tensor.name.clone(), expected: matrices, got: held as u64 });
+        }
+        let at = if held == 1 { 0 } else { matrix * entry.columns };
         Ok(entry.weights.get(at..at + entry.columns).filter(|weights| weights.iter().any(|weight| *weight > 0.0)))
     }
 }

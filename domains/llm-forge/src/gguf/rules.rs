@@ -11,7 +11,7 @@ use super::source::{self, Found};
 use super::view::View;
 
 /// Longest row that is handled, in elements; a limit on memory, far above any model.
-const ROW_MAX: u64 = 1 << 20;
+pub(super) const ROW_MAX: u64 = 1 << 20;
 
 /// How a family is written as GGUF.
 pub struct GgufFamily {
@@ -20,7 +20,7 @@ pub struct GgufFamily {
     /// Base of the rotary embedding when the config has none.
     pub(crate) rope_theta: f32,
     /// Where its tensors go.
-    pub(crate) rules: &'static [Rule],
+    pub(crate) rules: &'static [&'static [Rule]],
     /// The metadata keys it adds to the common ones, and what it refuses.
     pub(crate) keys: fn(&Hparams, &mut Keys) -> Result<(), GgufError>,
     /// What its vocabulary may be.
@@ -148,7 +148,7 @@ pub(crate) fn plan(family: &GgufFamily, hparams: &Hparams, checkpoint: &Checkpoi
             Found::Elements { source, shape } => (source, shape),
             Found::Scales => continue,
         };
-        let found = family.rules.iter().find_map(|rule| matched(rule.from, bare).map(|holes| (rule, holes)));
+        let found = family.rules.iter().copied().flatten().find_map(|rule| matched(rule.from, bare).map(|holes| (rule, holes)));
         let no_place = || GgufError::NoPlace { tensor: tensor.name.clone(), architecture: family.architecture };
         let (rule, holes) = found.ok_or_else(no_place)?;
         if further {

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::error::GgufError;
 use super::hparams::Hparams;
+use super::rules::ROW_MAX;
 use crate::checkpoint::{Checkpoint, Dtype, TensorInfo, widen};
 
 /// Elements of an MXFP4 block.
@@ -57,7 +58,7 @@ pub(crate) fn find(place: usize, checkpoint: &Checkpoint, hparams: &Hparams) -> 
     let stored = || GgufError::Stored { tensor: tensor.name.clone(), dtype: tensor.dtype };
     match tensor.dtype {
         Dtype::F8_E4M3 => {
-            let scales = position(checkpoint, &format!("{name}{FP8_SCALES}")).ok_or_else(stored)?;
+            let scales = checkpoint.place(&format!("{name}{FP8_SCALES}")).ok_or_else(stored)?;
             let block = block_size(hparams)?;
             fits_fp8(tensor, &checkpoint.tensors()[scales], block)?;
             Ok(Found::Elements { source: Source::Fp8 { tensor: place, scales, block }, shape: tensor.shape.clone() })
@@ -68,17 +69,12 @@ pub(crate) fn find(place: usize, checkpoint: &Checkpoint, hparams: &Hparams) -> 
         }
         Dtype::U8 => {
             let weight = name.strip_suffix("_blocks").ok_or_else(stored)?;
-            let scales = position(checkpoint, &format!("{weight}_scales")).ok_or_else(stored)?;
+            let scales = checkpoint.place(&format!("{weight}_scales")).ok_or_else(stored)?;
             let shape = fits_mxfp4(tensor, &checkpoint.tensors()[scales])?;
             Ok(Found::Elements { source: Source::Mxfp4 { blocks: place, scales }, shape })
         }
         _ => Err(stored()),
     }
-}
-
-fn position(checkpoint: &Checkpoint, name: &str) -> Option<usize> {
-    let info = checkpoint.get(name)?;
-    checkpoint.tensors().iter().position(|tensor| std::ptr::eq(tensor, info))
 }
 
 /// Rows and columns that share a factor.
@@ -105,6 +101,9 @@ fn fits_fp8(tensor: &TensorInfo, scales: &TensorInfo, block: [u64; 2]) -> Result
     let [rows, columns] = tensor.shape[..] else {
         return Err(misfit(tensor, "two dimensions, as every matrix of FP8".into()));
     };
+    if columns > ROW_MAX {
+        return Err(misfit(tensor, format!("at most {ROW_MAX} columns")));
+    }
     let expected = [rows.div_ceil(block[0]), columns.div_ceil(block[1])];
     if scales.shape != expected {
         return Err(misfit(scales, format!("{expected:?}: a factor for each {} rows and {} columns", block[0], block[1])));
@@ -290,7 +289,7 @@ mod tests {
     }
 
     fn found(checkpoint: &Checkpoint, name: &str, config: &Value) -> Result<Option<(Source, Vec<u64>)>, GgufError> {
-        let place = position(checkpoint, name).unwrap();
+        let place = checkpoint.place(name).unwrap();
         Ok(match find(place, checkpoint, &Hparams::new(config))? {
             Found::Elements { source, shape } => Some((source, shape)),
             Found::Scales => None,

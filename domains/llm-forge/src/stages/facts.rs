@@ -39,6 +39,8 @@ pub(crate) struct Facts {
     pub(crate) tokenizer_problem: Option<String>,
     /// Corpora the current model is profiled on by the stages so far.
     pub(crate) measured: BTreeSet<String>,
+    /// Those of them whose profile gathers an importance matrix.
+    pub(crate) matrices: BTreeSet<String>,
     /// Corpora the unmodified source is profiled on by the stages so far.
     pub(crate) source_measured: BTreeSet<String>,
     /// GGUF tiers of the current model that the stages so far make, each with the corpus whose importance matrix weighs it.

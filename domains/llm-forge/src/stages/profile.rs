@@ -120,6 +120,11 @@ impl Stage for ExpertActivationProfile {
         if facts.experts == facts.source_experts {
             facts.source_measured.insert(profile.calibration_corpus.clone());
         }
+        if profile.importance_matrix {
+            facts.matrices.insert(profile.calibration_corpus.clone());
+        } else {
+            facts.matrices.remove(&profile.calibration_corpus);
+        }
         facts.measured.insert(profile.calibration_corpus);
         Ok(Estimate {
             bytes_in: facts.weight_bytes() + corpus_bytes,

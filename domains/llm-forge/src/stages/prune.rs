@@ -212,6 +212,7 @@ impl Stage for ExpertPrune {
         // What was measured on the model before says nothing of the model after.
         facts.measured.clear();
         facts.tiers.clear();
+        facts.matrices.clear();
         let bytes_out = facts.weight_bytes();
         Ok(Estimate {
             bytes_in,

@@ -92,6 +92,8 @@ const LLAMA_CPP_BYTES: u64 = 512 << 20;
 const CONTEXT: usize = 512;
 /// Tokens it must go on with.
 const TOKENS: usize = 16;
+/// How an importance matrix is had.
+const GATHER: &str = "set `importanceMatrix: true` on its `expert-activation-profile`, or remove this one";
 /// What is tokenised by both and gone on with.
 const PROBE: &str =
     "def area(width, height):\n    return width * height  # 12.5 × 3\n\nThe café's owner said: \"it's 1,234 m².\"\n";
@@ -118,7 +120,14 @@ impl Stage for Quant {
             problems.push(problem("llama-cpp-missing", "", &error));
         }
         if let Some(corpus) = &quant.importance_matrix {
-            problems.extend(ranking::check_measured(&facts.measured, corpus, "importanceMatrix"));
+            let unmeasured = ranking::check_measured(&facts.measured, corpus, "importanceMatrix");
+            let ungathered = !facts.matrices.contains(corpus);
+            problems.extend(unmeasured.or_else(|| {
+                ungathered.then(|| {
+                    let message = format!("the profile of `{corpus}` gathers no importance matrix");
+                    Problem::new("no-importance-matrix", "importanceMatrix", message).hint(GATHER)
+                })
+            }));
         }
         let foreseen = foresee(request.source, &facts, &quant, &tiers);
         problems.extend(foreseen.as_ref().err().map(|error| problem("gguf", "", error)));
@@ -233,8 +242,7 @@ fn importance(quant: &QuantConfig, inputs: &Inputs) -> Result<Option<Importance>
     let file = inputs.folders[&format!("{IMPORTANCE}/{corpus}")].join("imatrix.gguf");
     if !file.is_file() {
         let message = format!("the profile of `{corpus}` gathered no importance matrix");
-        return Err(Failure::new("importance-matrix", message)
-            .with_hint("set `importanceMatrix: true` on its `expert-activation-profile`, or remove `importanceMatrix`"));
+        return Err(Failure::new("importance-matrix", message).with_hint(GATHER));
     }
     Importance::open(&file).map(Some).map_err(failed("importance-matrix"))
 }

@@ -16,10 +16,11 @@ use crate::golden;
 use crate::synthetic::{Made, safetensors};
 
 /// Goldens that ask for what llama.cpp does not compute, and the field that says so.
-const REFUSED: [(&str, &str); 9] = [
+const REFUSED: [(&str, &str); 10] = [
     ("deepseek_v2-bf16", "topk_method"),
     ("deepseek_v2-f32", "q_lora_rank"),
     ("deepseek_v3-bf16", "rope_interleave"),
+    ("deepseek_v3-f32", "rope_parameters.mscale"),
     ("mixtral-bf16", "sliding_window"),
     ("mixtral-f32-window", "sliding_window"),
     ("olmoe-f32-clip", "num_key_value_heads"),
@@ -46,7 +47,8 @@ fn letters(folder: &Path, size: u64) {
 /// Writes the checkpoint in `source` as GGUF into `folder`, with a tokenizer made for it.
 fn written(source: &Path, folder: &Path, file_type: FileType) -> Result<Vec<u8>, GgufError> {
     let config = config(source);
-    letters(folder, config["vocab_size"].as_u64().unwrap());
+    let text = config.get("text_config").unwrap_or(&config);
+    letters(folder, text["vocab_size"].as_u64().unwrap());
     let checkpoint = Checkpoint::open(source).unwrap();
     let naming = Naming { name: "made".into(), pre_tokenizer: Some("gpt-2".into()) };
     let model = GgufModel::plan(folder, &config, &checkpoint, architecture_of(&config), &naming)?;
@@ -85,63 +87,171 @@ fn llama_cpp_computes_the_losses_of_the_reference() {
     }
 }
 
+/// Tensors of random elements.
+#[derive(Default)]
+struct Random {
+    state: u32,
+    tensors: Vec<Made>,
+}
+
+impl Random {
+    fn byte(&mut self) -> u8 {
+        self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.state >> 24) as u8
+    }
+
+    /// Between a sixteenth and an eighth, of either sign.
+    fn bf16(&mut self, name: &str, shape: &[u64]) {
+        let count = shape.iter().product::<u64>();
+        let mut one = || 0x3d80_u16 | u16::from(self.byte() & 0x7f) | u16::from(self.byte() & 1) << 15;
+        let bytes = (0..count).flat_map(|_| one().to_le_bytes()).collect();
+        self.tensors.push(Made { name: name.to_owned(), dtype: "BF16", shape: shape.to_vec(), bytes });
+    }
+
+    /// Bytes of which only the lowest `span` values above `low` occur.
+    fn bytes(&mut self, name: &str, shape: &[u64], low: u8, span: u8) {
+        let count = shape.iter().product::<u64>();
+        let bytes = (0..count).map(|_| low + self.byte() % span).collect();
+        self.tensors.push(Made { name: name.to_owned(), dtype: "U8", shape: shape.to_vec(), bytes });
+    }
+
+    fn write(&self, folder: &Path, config: &serde_json::Value) {
+        fs::write(folder.join("config.json"), config.to_string()).unwrap();
+        fs::write(folder.join("model.safetensors"), safetensors(&self.tensors)).unwrap();
+    }
+}
+
 /// A gpt-oss checkpoint whose experts are as published: four-bit blocks and their exponents.
 fn four_bit(folder: &Path) {
-    let (experts, hidden, inner) = (4_u64, 32_u64, 32_u64);
+    let (experts, hidden, inner) = (4, 32, 32);
     let config = json!({
         "model_type": "gpt_oss", "vocab_size": 48, "hidden_size": hidden, "intermediate_size": inner, "num_hidden_layers": 1,
         "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16, "num_local_experts": experts, "num_experts_per_tok": 2,
         "max_position_embeddings": 64, "sliding_window": 32, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
         "quantization_config": {"quant_method": "mxfp4"},
     });
-    fs::write(folder.join("config.json"), config.to_string()).unwrap();
-    let mut seed = 1_u32;
-    let mut random = || {
-        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (seed >> 24) as u8
-    };
-    let mut made = |name: &str, dtype: &'static str, shape: &[u64]| {
-        let count = shape.iter().product::<u64>();
-        let bytes: Vec<u8> = match dtype {
-            // Between a sixteenth and an eighth, of either sign.
-            "BF16" => (0..count)
-                .flat_map(|_| (0x3d80_u16 | u16::from(random() & 0x7f) | u16::from(random() & 1) << 15).to_le_bytes())
-                .collect(),
-            _ if name.ends_with("_scales") => (0..count).map(|_| 121 + random() % 3).collect(),
-            _ => (0..count).map(|_| random()).collect(),
-        };
-        Made { name: name.to_owned(), dtype, shape: shape.to_vec(), bytes }
-    };
-    let mut tensors = vec![
-        made("model.embed_tokens.weight", "BF16", &[48, hidden]),
-        made("model.norm.weight", "BF16", &[hidden]),
-        made("lm_head.weight", "BF16", &[48, hidden]),
-    ];
-    let of_layer = |name: &str| format!("model.layers.0.{name}");
+    let mut made = Random::default();
     for (name, shape) in [
-        ("input_layernorm.weight", vec![hidden]),
-        ("post_attention_layernorm.weight", vec![hidden]),
-        ("self_attn.q_proj.weight", vec![32, hidden]),
-        ("self_attn.k_proj.weight", vec![16, hidden]),
-        ("self_attn.v_proj.weight", vec![16, hidden]),
-        ("self_attn.o_proj.weight", vec![hidden, 32]),
-        ("self_attn.q_proj.bias", vec![32]),
-        ("self_attn.k_proj.bias", vec![16]),
-        ("self_attn.v_proj.bias", vec![16]),
-        ("self_attn.o_proj.bias", vec![hidden]),
-        ("self_attn.sinks", vec![2]),
-        ("mlp.router.weight", vec![experts, hidden]),
-        ("mlp.router.bias", vec![experts]),
-        ("mlp.experts.gate_up_proj_bias", vec![experts, 2 * inner]),
-        ("mlp.experts.down_proj_bias", vec![experts, hidden]),
+        ("embed_tokens.weight", vec![48, hidden]),
+        ("norm.weight", vec![hidden]),
+        ("layers.0.input_layernorm.weight", vec![hidden]),
+        ("layers.0.post_attention_layernorm.weight", vec![hidden]),
+        ("layers.0.self_attn.q_proj.weight", vec![32, hidden]),
+        ("layers.0.self_attn.k_proj.weight", vec![16, hidden]),
+        ("layers.0.self_attn.v_proj.weight", vec![16, hidden]),
+        ("layers.0.self_attn.o_proj.weight", vec![hidden, 32]),
+        ("layers.0.self_attn.q_proj.bias", vec![32]),
+        ("layers.0.self_attn.k_proj.bias", vec![16]),
+        ("layers.0.self_attn.v_proj.bias", vec![16]),
+        ("layers.0.self_attn.o_proj.bias", vec![hidden]),
+        ("layers.0.self_attn.sinks", vec![2]),
+        ("layers.0.mlp.router.weight", vec![experts, hidden]),
+        ("layers.0.mlp.router.bias", vec![experts]),
+        ("layers.0.mlp.experts.gate_up_proj_bias", vec![experts, 2 * inner]),
+        ("layers.0.mlp.experts.down_proj_bias", vec![experts, hidden]),
     ] {
-        tensors.push(made(&of_layer(name), "BF16", &shape));
+        made.bf16(&format!("model.{name}"), &shape);
     }
+    made.bf16("lm_head.weight", &[48, hidden]);
     for (name, shape) in [("gate_up_proj", [experts, 2 * inner, 1, 16]), ("down_proj", [experts, hidden, 1, 16])] {
-        tensors.push(made(&of_layer(&format!("mlp.experts.{name}_blocks")), "U8", &shape));
-        tensors.push(made(&of_layer(&format!("mlp.experts.{name}_scales")), "U8", &shape[..3]));
+        made.bytes(&format!("model.layers.0.mlp.experts.{name}_blocks"), &shape, 0, u8::MAX);
+        made.bytes(&format!("model.layers.0.mlp.experts.{name}_scales"), &shape[..3], 121, 3);
     }
-    fs::write(folder.join("model.safetensors"), safetensors(&tensors)).unwrap();
+    made.write(folder, &config);
+}
+
+/// A Llama 4 within a model that sees, and its config.
+fn llama4(folder: &Path) -> serde_json::Value {
+    let (experts, hidden, inner, dense) = (4, 32, 32, 48);
+    let text = json!({
+        "model_type": "llama4_text", "vocab_size": 48, "hidden_size": hidden, "intermediate_size": inner,
+        "intermediate_size_mlp": dense, "num_hidden_layers": 4, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16,
+        "num_local_experts": experts, "num_experts_per_tok": 1, "interleave_moe_layer_step": 2, "moe_layers": [1, 3],
+        "no_rope_layers": [1, 1, 1, 0], "attention_chunk_size": 8192, "use_qk_norm": true, "max_position_embeddings": 64,
+        "rms_norm_eps": 1e-5,
+        "rope_parameters": {"rope_type": "llama3", "rope_theta": 500_000.0, "factor": 8.0, "low_freq_factor": 1.0,
+                            "high_freq_factor": 4.0, "original_max_position_embeddings": 32},
+    });
+    let config = json!({"model_type": "llama4", "text_config": text});
+    let mut made = Random::default();
+    for (name, shape) in [("model.embed_tokens", vec![48, hidden]), ("model.norm", vec![hidden]), ("lm_head", vec![48, hidden])] {
+        made.bf16(&format!("language_model.{name}.weight"), &shape);
+    }
+    for layer in 0..4 {
+        let mut put = |name: &str, shape: &[u64]| made.bf16(&format!("language_model.model.layers.{layer}.{name}"), shape);
+        put("input_layernorm.weight", &[hidden]);
+        put("post_attention_layernorm.weight", &[hidden]);
+        put("self_attn.q_proj.weight", &[32, hidden]);
+        put("self_attn.k_proj.weight", &[16, hidden]);
+        put("self_attn.v_proj.weight", &[16, hidden]);
+        put("self_attn.o_proj.weight", &[hidden, 32]);
+        let (block, width) = if layer % 2 == 1 { ("feed_forward.shared_expert", inner) } else { ("feed_forward", dense) };
+        put(&format!("{block}.gate_proj.weight"), &[width, hidden]);
+        put(&format!("{block}.up_proj.weight"), &[width, hidden]);
+        put(&format!("{block}.down_proj.weight"), &[hidden, width]);
+        if layer % 2 == 1 {
+            put("feed_forward.router.weight", &[experts, hidden]);
+            put("feed_forward.experts.gate_up_proj", &[experts, hidden, 2 * inner]);
+            put("feed_forward.experts.down_proj", &[experts, inner, hidden]);
+        }
+    }
+    made.bf16("vision_model.patch_embedding.linear.weight", &[4, 4]);
+    made.bf16("multi_modal_projector.linear_1.weight", &[4, 4]);
+    made.write(folder, &config);
+    config
+}
+
+fn runs(folder: &Path, bytes: &[u8]) {
+    let Some(programs) = aw_testkit::llama_cpp() else { return };
+    let llama_cpp = LlamaCpp::find(&Tools { llama_cpp: Some(programs), ..Tools::default() }).unwrap();
+    let file = folder.join("made.gguf");
+    fs::write(&file, bytes).unwrap();
+    let server = llama_cpp.server(&file, &ServerSettings::new(64, 2), &|| false).unwrap();
+    let told = server.log_likelihood(&[1, 2, 3], &[4, 5, 6]).unwrap();
+    assert!(told.iter().all(|token| token.log_probability.is_finite()), "{told:?}");
+}
+
+#[test]
+fn a_text_model_is_taken_out_of_one_that_sees() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let config = llama4(folder);
+    let bytes = written(folder, folder, FileType::Q8_0).unwrap();
+    let reader = Reader::read(bytes.as_slice(), bytes.len() as u64, Limits::default()).unwrap();
+    assert!(reader.tensors().iter().all(|tensor| !tensor.name.contains("vision") && !tensor.name.contains("projector")));
+    let experts = reader.tensor("blk.1.ffn_up_exps.weight").unwrap();
+    assert_eq!(experts.dims, [32, 32, 4]);
+    assert_eq!(reader.tensor("rope_freqs.weight").unwrap().dims, [8]);
+    runs(folder, &bytes);
+    let checkpoint = Checkpoint::open(folder).unwrap();
+    let plan = |config: &serde_json::Value| {
+        let naming = Naming { name: "made".into(), pre_tokenizer: Some("gpt-2".into()) };
+        GgufModel::plan(folder, config, &checkpoint, architecture_of(config), &naming)
+    };
+    let notes = plan(&config).unwrap().notes().join("\n");
+    assert!(notes.contains("2 tensors of other parts"), "{notes}");
+    // What llama.cpp computes with numbers of its own.
+    for (field, value) in [
+        ("moe_layers", json!([0, 2])),
+        ("no_rope_layers", json!([1, 1, 1, 1])),
+        ("attention_chunk_size", json!(4096)),
+        ("floor_scale", json!(1024)),
+        ("attn_scale", json!(0.2)),
+        ("use_qk_norm", json!(false)),
+        ("layer_types", json!(["full_attention", "full_attention", "full_attention", "full_attention"])),
+    ] {
+        let mut config = config.clone();
+        config["text_config"][field] = value;
+        let error = plan(&config).err().unwrap().to_string();
+        assert!(error.contains(&format!("`{field}`")) && error.contains("llama.cpp's `llama4` computes"), "{error}");
+    }
+    let mut odd = config.clone();
+    odd["text_config"]["rope_parameters"]["high_freq_factor"] = json!(-4.0);
+    let error = plan(&odd).err().unwrap().to_string();
+    assert!(error.contains("rope_parameters.high_freq_factor") && error.contains("above 0"), "{error}");
+    odd["text_config"]["rope_parameters"] = json!({"rope_type": "longrope"});
+    let error = plan(&odd).err().unwrap().to_string();
+    assert!(error.contains("`llama3`") && error.contains("`longrope`"), "{error}");
 }
 
 #[test]
@@ -168,11 +278,5 @@ fn four_bit_experts_stay_as_they_are_in_every_tier() {
             }
         }
     }
-    let Some(programs) = aw_testkit::llama_cpp() else { return };
-    let llama_cpp = LlamaCpp::find(&Tools { llama_cpp: Some(programs), ..Tools::default() }).unwrap();
-    let file = folder.path().join("made.gguf");
-    fs::write(&file, written(folder.path(), folder.path(), FileType::Q8_0).unwrap()).unwrap();
-    let server = llama_cpp.server(&file, &ServerSettings::new(64, 2), &|| false).unwrap();
-    let told = server.log_likelihood(&[1, 2, 3], &[4, 5, 6]).unwrap();
-    assert!(told.iter().all(|token| token.log_probability.is_finite()), "{told:?}");
+    runs(folder.path(), &written(folder.path(), folder.path(), FileType::Q8_0).unwrap());
 }

@@ -11,6 +11,7 @@ mod families;
 mod forward;
 mod gguf;
 mod gguf_families;
+mod gguf_importance;
 mod golden;
 mod harness;
 mod hostile;

@@ -6,17 +6,13 @@
 
 use serde_json::json;
 
-use super::{GgufFamily, Hparams, Keys, Rule, forms};
+use super::{GgufFamily, Hparams, Keys, Rule, forms, parts};
 use crate::gguf::error::GgufError;
 use crate::gguf::hparams::gating;
 use crate::gguf::view::View;
 
-const RULES: &[Rule] = &[
-    Rule { from: "model.embed_tokens.weight", to: &[("token_embd.weight", forms::same)] },
-    Rule { from: "model.norm.weight", to: &[("output_norm.weight", forms::same)] },
-    Rule { from: "lm_head.weight", to: &[("output.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.input_layernorm.weight", to: &[("blk.{L}.attn_norm.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.post_attention_layernorm.weight", to: &[("blk.{L}.ffn_norm.weight", forms::same)] },
+/// What only it has.
+const OWN: &[Rule] = &[
     Rule { from: "model.layers.{L}.self_attn.q_proj.weight", to: &[("blk.{L}.attn_q.weight", forms::same)] },
     Rule { from: "model.layers.{L}.self_attn.q_a_proj.weight", to: &[("blk.{L}.attn_q_a.weight", forms::same)] },
     Rule { from: "model.layers.{L}.self_attn.q_a_layernorm.weight", to: &[("blk.{L}.attn_q_a_norm.weight", forms::same)] },
@@ -28,18 +24,10 @@ const RULES: &[Rule] = &[
         to: &[("blk.{L}.attn_k_b.weight", absorbed_keys), ("blk.{L}.attn_v_b.weight", absorbed_values)],
     },
     Rule { from: "model.layers.{L}.self_attn.o_proj.weight", to: &[("blk.{L}.attn_output.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.gate.weight", to: &[("blk.{L}.ffn_gate_inp.weight", forms::same)] },
     Rule { from: "model.layers.{L}.mlp.gate.e_score_correction_bias", to: &[("blk.{L}.exp_probs_b.bias", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.experts.{E}.gate_proj.weight", to: &[("blk.{L}.ffn_gate_exps.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.experts.{E}.up_proj.weight", to: &[("blk.{L}.ffn_up_exps.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.experts.{E}.down_proj.weight", to: &[("blk.{L}.ffn_down_exps.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.shared_experts.gate_proj.weight", to: &[("blk.{L}.ffn_gate_shexp.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.shared_experts.up_proj.weight", to: &[("blk.{L}.ffn_up_shexp.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.shared_experts.down_proj.weight", to: &[("blk.{L}.ffn_down_shexp.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.gate_proj.weight", to: &[("blk.{L}.ffn_gate.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.up_proj.weight", to: &[("blk.{L}.ffn_up.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.down_proj.weight", to: &[("blk.{L}.ffn_down.weight", forms::same)] },
 ];
+
+const RULES: &[&[Rule]] = &[parts::MODEL, parts::NORMS, parts::DENSE, parts::EXPERTS, parts::SHARED_EXPERTS, OWN];
 
 pub(super) static V2: GgufFamily =
     GgufFamily { architecture: "deepseek2", rules: RULES, keys: v2, leaves_further_layers: true, ..GgufFamily::PLAIN };
@@ -90,7 +78,16 @@ fn latent(hparams: &Hparams, keys: &mut Keys, gating: u32, scale: f32, normalise
     }
     keys.set("expert_gating_func", gating);
     keys.set("rope.dimension_count", rope);
-    if let Some(mscale) = hparams.rope_number("mscale_all_dim")? {
+    let (all, turned) = (hparams.rope_number("mscale_all_dim")?, hparams.rope_number("mscale")?);
+    if hparams.rope_kind() == Some("yarn") && all.is_some() && all != turned {
+        return Err(GgufError::Unsupported {
+            architecture: "deepseek2",
+            field: "rope_parameters.mscale".into(),
+            got: turned.map_or("nothing".to_owned(), |mscale| format!("`{mscale}`")),
+            computes: "one scale for what is turned and for all, that of `mscale_all_dim`",
+        });
+    }
+    if let Some(mscale) = all {
         keys.set("rope.scaling.yarn_log_multiplier", 0.1 * mscale);
     }
     Ok(())

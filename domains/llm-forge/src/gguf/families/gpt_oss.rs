@@ -3,23 +3,14 @@
 //! # Source
 //! `conversion/gpt_oss.py`, `src/models/openai-moe.cpp` of llama.cpp.
 
-use super::{GgufFamily, Hparams, Keys, Rule, forms};
+use super::{GgufFamily, Hparams, Keys, Rule, forms, parts};
 use crate::gguf::error::GgufError;
 use crate::gguf::view::View;
 
-const RULES: &[Rule] = &[
-    Rule { from: "model.embed_tokens.weight", to: &[("token_embd.weight", forms::same)] },
-    Rule { from: "model.norm.weight", to: &[("output_norm.weight", forms::same)] },
-    Rule { from: "lm_head.weight", to: &[("output.weight", forms::same)] },
+/// What only it has.
+const OWN: &[Rule] = &[
     Rule { from: "model.layers.{L}.input_layernorm.weight", to: &[("blk.{L}.attn_norm.weight", forms::same)] },
     Rule { from: "model.layers.{L}.post_attention_layernorm.weight", to: &[("blk.{L}.post_attention_norm.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.q_proj.weight", to: &[("blk.{L}.attn_q.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.k_proj.weight", to: &[("blk.{L}.attn_k.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.v_proj.weight", to: &[("blk.{L}.attn_v.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.o_proj.weight", to: &[("blk.{L}.attn_output.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.q_proj.bias", to: &[("blk.{L}.attn_q.bias", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.k_proj.bias", to: &[("blk.{L}.attn_k.bias", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.v_proj.bias", to: &[("blk.{L}.attn_v.bias", forms::same)] },
     Rule { from: "model.layers.{L}.self_attn.o_proj.bias", to: &[("blk.{L}.attn_output.bias", forms::same)] },
     Rule { from: "model.layers.{L}.self_attn.sinks", to: &[("blk.{L}.attn_sinks.weight", forms::same)] },
     Rule { from: "model.layers.{L}.mlp.router.weight", to: &[("blk.{L}.ffn_gate_inp.weight", forms::same)] },
@@ -41,6 +32,8 @@ const RULES: &[Rule] = &[
     Rule { from: "model.layers.{L}.mlp.experts.down_proj", to: &[("blk.{L}.ffn_down_exps.weight", forms::transposed)] },
     Rule { from: "model.layers.{L}.mlp.experts.down_proj_bias", to: &[("blk.{L}.ffn_down_exps.bias", forms::same)] },
 ];
+
+const RULES: &[&[Rule]] = &[parts::MODEL, parts::QUERY_KEY, parts::VALUE_OUTPUT, parts::BIASES, OWN];
 
 pub(super) static FAMILY: GgufFamily =
     GgufFamily { architecture: "gpt-oss", rope_theta: 150_000.0, rules: RULES, keys, ..GgufFamily::PLAIN };

@@ -3,19 +3,13 @@
 //! # Source
 //! `conversion/granite.py`, `src/models/granite-moe.cpp` of llama.cpp.
 
-use super::{GgufFamily, Hparams, Keys, Rule, forms};
+use super::{GgufFamily, Hparams, Keys, Rule, forms, parts};
 use crate::gguf::error::GgufError;
 
-const RULES: &[Rule] = &[
-    Rule { from: "model.embed_tokens.weight", to: &[("token_embd.weight", forms::same)] },
-    Rule { from: "model.norm.weight", to: &[("output_norm.weight", forms::same)] },
-    Rule { from: "lm_head.weight", to: &[("output.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.input_layernorm.weight", to: &[("blk.{L}.attn_norm.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.post_attention_layernorm.weight", to: &[("blk.{L}.ffn_norm.weight", forms::same)] },
+/// What only it has.
+const OWN: &[Rule] = &[
     Rule { from: "model.layers.{L}.self_attn.q_proj.weight", to: &[("blk.{L}.attn_q.weight", forms::query_pairs)] },
     Rule { from: "model.layers.{L}.self_attn.k_proj.weight", to: &[("blk.{L}.attn_k.weight", forms::key_pairs)] },
-    Rule { from: "model.layers.{L}.self_attn.v_proj.weight", to: &[("blk.{L}.attn_v.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.o_proj.weight", to: &[("blk.{L}.attn_output.weight", forms::same)] },
     Rule { from: "model.layers.{L}.block_sparse_moe.router.layer.weight", to: &[("blk.{L}.ffn_gate_inp.weight", forms::same)] },
     Rule {
         from: "model.layers.{L}.block_sparse_moe.input_linear.weight",
@@ -23,6 +17,8 @@ const RULES: &[Rule] = &[
     },
     Rule { from: "model.layers.{L}.block_sparse_moe.output_linear.weight", to: &[("blk.{L}.ffn_down_exps.weight", forms::same)] },
 ];
+
+const RULES: &[&[Rule]] = &[parts::MODEL, parts::NORMS, parts::VALUE_OUTPUT, OWN];
 
 pub(super) static FAMILY: GgufFamily = GgufFamily { architecture: "granitemoe", rules: RULES, keys, ..GgufFamily::PLAIN };
 

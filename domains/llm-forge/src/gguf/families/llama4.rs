@@ -5,22 +5,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Factors, GgufFamily, Hparams, Keys, Rule, Within, forms};
+use super::{Factors, GgufFamily, Hparams, Keys, Rule, Within, forms, parts};
 use crate::gguf::error::GgufError;
 use crate::gguf::view::View;
 
 const ARCHITECTURE: &str = "llama4";
 
-const RULES: &[Rule] = &[
-    Rule { from: "model.embed_tokens.weight", to: &[("token_embd.weight", forms::same)] },
-    Rule { from: "model.norm.weight", to: &[("output_norm.weight", forms::same)] },
-    Rule { from: "lm_head.weight", to: &[("output.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.input_layernorm.weight", to: &[("blk.{L}.attn_norm.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.post_attention_layernorm.weight", to: &[("blk.{L}.ffn_norm.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.q_proj.weight", to: &[("blk.{L}.attn_q.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.k_proj.weight", to: &[("blk.{L}.attn_k.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.v_proj.weight", to: &[("blk.{L}.attn_v.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.o_proj.weight", to: &[("blk.{L}.attn_output.weight", forms::same)] },
+/// What only it has.
+const OWN: &[Rule] = &[
     Rule { from: "model.layers.{L}.feed_forward.router.weight", to: &[("blk.{L}.ffn_gate_inp.weight", forms::same)] },
     Rule {
         from: "model.layers.{L}.feed_forward.experts.gate_up_proj",
@@ -43,6 +35,8 @@ const RULES: &[Rule] = &[
     Rule { from: "model.layers.{L}.feed_forward.up_proj.weight", to: &[("blk.{L}.ffn_up.weight", forms::same)] },
     Rule { from: "model.layers.{L}.feed_forward.down_proj.weight", to: &[("blk.{L}.ffn_down.weight", forms::same)] },
 ];
+
+const RULES: &[&[Rule]] = &[parts::MODEL, parts::NORMS, parts::QUERY_KEY, parts::VALUE_OUTPUT, OWN];
 
 pub(super) static FAMILY: GgufFamily = GgufFamily {
     architecture: ARCHITECTURE,

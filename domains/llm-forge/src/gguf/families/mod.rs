@@ -11,12 +11,13 @@ mod granitemoe;
 mod llama4;
 mod mixtral;
 mod olmoe;
+mod parts;
 mod phimoe;
 mod qwen2_moe;
 mod qwen3_moe;
 mod qwen3_next;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::error::GgufError;
 use super::factors::Factors;
@@ -72,4 +73,11 @@ fn whole_context(architecture: &'static str, hparams: &Hparams) -> Result<(), Gg
         }),
         _ => Ok(()),
     }
+}
+
+/// Refuses layers without experts among those with: llama.cpp has none for these.
+fn experts_everywhere(architecture: &'static str, hparams: &Hparams) -> Result<(), GgufError> {
+    let computes = "experts in every layer";
+    hparams.must(architecture, "mlp_only_layers", &json!([]), computes)?;
+    hparams.must(architecture, "decoder_sparse_step", &json!(1), computes)
 }

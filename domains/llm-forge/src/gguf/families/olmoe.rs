@@ -5,26 +5,11 @@
 
 use serde_json::json;
 
-use super::{GgufFamily, Hparams, Keys, Rule, forms};
+use super::{GgufFamily, Hparams, Keys, Rule, parts};
 use crate::gguf::error::GgufError;
 
-const RULES: &[Rule] = &[
-    Rule { from: "model.embed_tokens.weight", to: &[("token_embd.weight", forms::same)] },
-    Rule { from: "model.norm.weight", to: &[("output_norm.weight", forms::same)] },
-    Rule { from: "lm_head.weight", to: &[("output.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.input_layernorm.weight", to: &[("blk.{L}.attn_norm.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.post_attention_layernorm.weight", to: &[("blk.{L}.ffn_norm.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.q_proj.weight", to: &[("blk.{L}.attn_q.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.k_proj.weight", to: &[("blk.{L}.attn_k.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.v_proj.weight", to: &[("blk.{L}.attn_v.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.o_proj.weight", to: &[("blk.{L}.attn_output.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.q_norm.weight", to: &[("blk.{L}.attn_q_norm.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.k_norm.weight", to: &[("blk.{L}.attn_k_norm.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.gate.weight", to: &[("blk.{L}.ffn_gate_inp.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.experts.{E}.gate_proj.weight", to: &[("blk.{L}.ffn_gate_exps.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.experts.{E}.up_proj.weight", to: &[("blk.{L}.ffn_up_exps.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.experts.{E}.down_proj.weight", to: &[("blk.{L}.ffn_down_exps.weight", forms::same)] },
-];
+const RULES: &[&[Rule]] =
+    &[parts::MODEL, parts::NORMS, parts::QUERY_KEY, parts::VALUE_OUTPUT, parts::QUERY_KEY_NORMS, parts::EXPERTS];
 
 pub(super) static FAMILY: GgufFamily = GgufFamily { architecture: "olmoe", rules: RULES, keys, ..GgufFamily::PLAIN };
 

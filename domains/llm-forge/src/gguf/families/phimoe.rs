@@ -3,38 +3,20 @@
 //! # Source
 //! `conversion/phi.py`, `src/models/phimoe.cpp` and `src/models/phi3.cpp` of llama.cpp.
 
-use super::{Factors, GgufFamily, Hparams, Keys, Rule, Vocabulary, forms, whole_context};
+use super::{Factors, GgufFamily, Hparams, Keys, Rule, Vocabulary, forms, parts, whole_context};
 use crate::gguf::error::GgufError;
 
-const RULES: &[Rule] = &[
-    Rule { from: "model.embed_tokens.weight", to: &[("token_embd.weight", forms::same)] },
-    Rule { from: "model.norm.weight", to: &[("output_norm.weight", forms::same)] },
+/// What only it has.
+const OWN: &[Rule] = &[
     Rule { from: "model.norm.bias", to: &[("output_norm.bias", forms::same)] },
-    Rule { from: "lm_head.weight", to: &[("output.weight", forms::same)] },
     Rule { from: "lm_head.bias", to: &[("output.bias", forms::same)] },
-    Rule { from: "model.layers.{L}.input_layernorm.weight", to: &[("blk.{L}.attn_norm.weight", forms::same)] },
     Rule { from: "model.layers.{L}.input_layernorm.bias", to: &[("blk.{L}.attn_norm.bias", forms::same)] },
-    Rule { from: "model.layers.{L}.post_attention_layernorm.weight", to: &[("blk.{L}.ffn_norm.weight", forms::same)] },
     Rule { from: "model.layers.{L}.post_attention_layernorm.bias", to: &[("blk.{L}.ffn_norm.bias", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.q_proj.weight", to: &[("blk.{L}.attn_q.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.k_proj.weight", to: &[("blk.{L}.attn_k.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.v_proj.weight", to: &[("blk.{L}.attn_v.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.o_proj.weight", to: &[("blk.{L}.attn_output.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.q_proj.bias", to: &[("blk.{L}.attn_q.bias", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.k_proj.bias", to: &[("blk.{L}.attn_k.bias", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.v_proj.bias", to: &[("blk.{L}.attn_v.bias", forms::same)] },
     Rule { from: "model.layers.{L}.self_attn.o_proj.bias", to: &[("blk.{L}.attn_output.bias", forms::same)] },
-    Rule { from: "model.layers.{L}.block_sparse_moe.gate.weight", to: &[("blk.{L}.ffn_gate_inp.weight", forms::same)] },
-    Rule {
-        from: "model.layers.{L}.block_sparse_moe.experts.{E}.w1.weight",
-        to: &[("blk.{L}.ffn_gate_exps.weight", forms::same)],
-    },
-    Rule { from: "model.layers.{L}.block_sparse_moe.experts.{E}.w3.weight", to: &[("blk.{L}.ffn_up_exps.weight", forms::same)] },
-    Rule {
-        from: "model.layers.{L}.block_sparse_moe.experts.{E}.w2.weight",
-        to: &[("blk.{L}.ffn_down_exps.weight", forms::same)],
-    },
 ];
+
+const RULES: &[&[Rule]] =
+    &[parts::MODEL, parts::NORMS, parts::QUERY_KEY, parts::VALUE_OUTPUT, parts::BIASES, parts::MIXTRAL_EXPERTS, OWN];
 
 pub(super) static FAMILY: GgufFamily = GgufFamily {
     architecture: "phimoe",

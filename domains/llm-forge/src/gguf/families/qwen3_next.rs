@@ -6,20 +6,17 @@
 
 use serde_json::{Value, json};
 
-use super::{GgufFamily, Hparams, Keys, Rule, forms};
+use super::{GgufFamily, Hparams, Keys, Rule, experts_everywhere, forms, parts};
 use crate::gguf::error::GgufError;
 use crate::gguf::view::{Map, View};
 
-const RULES: &[Rule] = &[
+/// What only it has.
+const OWN: &[Rule] = &[
     Rule { from: "model.embed_tokens.weight", to: &[("token_embd.weight", forms::same)] },
     Rule { from: "model.norm.weight", to: &[("output_norm.weight", plus_one)] },
     Rule { from: "lm_head.weight", to: &[("output.weight", forms::same)] },
     Rule { from: "model.layers.{L}.input_layernorm.weight", to: &[("blk.{L}.attn_norm.weight", plus_one)] },
     Rule { from: "model.layers.{L}.post_attention_layernorm.weight", to: &[("blk.{L}.post_attention_norm.weight", plus_one)] },
-    Rule { from: "model.layers.{L}.self_attn.q_proj.weight", to: &[("blk.{L}.attn_q.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.k_proj.weight", to: &[("blk.{L}.attn_k.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.v_proj.weight", to: &[("blk.{L}.attn_v.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.self_attn.o_proj.weight", to: &[("blk.{L}.attn_output.weight", forms::same)] },
     Rule { from: "model.layers.{L}.self_attn.q_norm.weight", to: &[("blk.{L}.attn_q_norm.weight", plus_one)] },
     Rule { from: "model.layers.{L}.self_attn.k_norm.weight", to: &[("blk.{L}.attn_k_norm.weight", plus_one)] },
     Rule {
@@ -32,23 +29,16 @@ const RULES: &[Rule] = &[
     Rule { from: "model.layers.{L}.linear_attn.A_log", to: &[("blk.{L}.ssm_a", minus_exp)] },
     Rule { from: "model.layers.{L}.linear_attn.norm.weight", to: &[("blk.{L}.ssm_norm.weight", forms::same)] },
     Rule { from: "model.layers.{L}.linear_attn.out_proj.weight", to: &[("blk.{L}.ssm_out.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.gate.weight", to: &[("blk.{L}.ffn_gate_inp.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.experts.{E}.gate_proj.weight", to: &[("blk.{L}.ffn_gate_exps.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.experts.{E}.up_proj.weight", to: &[("blk.{L}.ffn_up_exps.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.experts.{E}.down_proj.weight", to: &[("blk.{L}.ffn_down_exps.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.shared_expert.gate_proj.weight", to: &[("blk.{L}.ffn_gate_shexp.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.shared_expert.up_proj.weight", to: &[("blk.{L}.ffn_up_shexp.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.shared_expert.down_proj.weight", to: &[("blk.{L}.ffn_down_shexp.weight", forms::same)] },
-    Rule { from: "model.layers.{L}.mlp.shared_expert_gate.weight", to: &[("blk.{L}.ffn_gate_inp_shexp.weight", forms::same)] },
 ];
+
+const RULES: &[&[Rule]] = &[parts::QUERY_KEY, parts::VALUE_OUTPUT, parts::EXPERTS, parts::GATED_SHARED_EXPERT, OWN];
 
 pub(super) static FAMILY: GgufFamily =
     GgufFamily { architecture: "qwen3next", rules: RULES, keys, leaves_further_layers: true, ..GgufFamily::PLAIN };
 
 fn keys(hparams: &Hparams, keys: &mut Keys) -> Result<(), GgufError> {
     hparams.must("qwen3next", "norm_topk_prob", &json!(true), "routing weights that are renormalised")?;
-    hparams.must("qwen3next", "mlp_only_layers", &json!([]), "experts in every layer")?;
-    hparams.must("qwen3next", "decoder_sparse_step", &json!(1), "experts in every layer")?;
+    experts_everywhere("qwen3next", hparams)?;
     keys.set_if("expert_feed_forward_length", hparams.count_if("moe_intermediate_size")?);
     keys.set_if("expert_shared_feed_forward_length", hparams.count_if("shared_expert_intermediate_size")?);
     let values = hparams.count("linear_num_value_heads")?;
