@@ -102,10 +102,17 @@ impl Hparams {
 
     /// A number of the rotary embedding's parameters, or of the config itself.
     pub(crate) fn rope_number(&self, key: &str) -> Result<Option<f32>, GgufError> {
-        match self.rope().and_then(|rope| rope.get(key)).filter(|value| !value.is_null()) {
-            Some(value) => finite(value).map(Some).ok_or_else(|| self.wrong("rope_parameters", &format!("a number as `{key}`"))),
-            None => self.number_if(key),
-        }
+        #[expect(clippy::cast_possible_truncation, reason = "GGUF holds these as f32")]
+        self.rope_number_exact(key).map(|number| number.map(|number| number as f32))
+    }
+
+    /// As [`Hparams::rope_number`], as exactly as the config has it.
+    pub(crate) fn rope_number_exact(&self, key: &str) -> Result<Option<f64>, GgufError> {
+        let within = self.rope().and_then(|rope| rope.get(key)).filter(|value| !value.is_null());
+        let Some(value) = within.or_else(|| self.get(key)) else { return Ok(None) };
+        let field = if within.is_some() { "rope_parameters" } else { key };
+        let number = value.as_f64().filter(|number| number.abs() <= f64::from(f32::MAX));
+        number.map(Some).ok_or_else(|| self.wrong(field, &format!("a number as `{key}`")))
     }
 
     /// Refuses a field that says otherwise than what llama.cpp computes.

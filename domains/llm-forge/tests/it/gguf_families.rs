@@ -16,21 +16,29 @@ use crate::golden;
 use crate::synthetic::{Made, safetensors};
 
 /// Goldens that ask for what llama.cpp does not compute, and the field that says so.
-const REFUSED: [(&str, &str); 10] = [
-    ("deepseek_v2-bf16", "topk_method"),
+const REFUSED: [(&str, &str); 15] = [
+    ("deepseek_v2-bf16", "kv_a_proj_with_mqa.bias"),
     ("deepseek_v2-f32", "q_lora_rank"),
     ("deepseek_v3-bf16", "rope_interleave"),
     ("deepseek_v3-f32", "rope_parameters.mscale"),
+    ("ernie4_5_moe-bf16", "moe_norm_min"),
+    ("granitemoe-f32", "proj.bias"),
     ("mixtral-bf16", "sliding_window"),
     ("mixtral-f32-window", "sliding_window"),
     ("olmoe-f32-clip", "num_key_value_heads"),
     ("phimoe-bf16", "attention_bias"),
+    ("qwen2_moe-bf16", "norm_topk_prob"),
+    ("qwen2_moe-f32", "mlp_only_layers"),
+    ("qwen3_moe-bf16", "proj.bias"),
     ("qwen3_moe-f32-dense", "mlp_only_layers"),
     ("qwen3_moe-f32-step", "norm_topk_prob"),
 ];
 
+/// The golden of which llama.cpp is known to compute something else; its plan says so.
+const DIFFERS: &str = "phimoe-f32";
+
 /// How far a loss may be from the reference's, relative: the cache of keys and values is held in 16 bits.
-const TOLERANCE: f64 = 2e-3;
+const TOLERANCE: f64 = 1e-3;
 
 fn config(folder: &Path) -> serde_json::Value {
     serde_json::from_slice(&fs::read(folder.join("config.json")).unwrap()).unwrap()
@@ -59,7 +67,7 @@ fn written(source: &Path, folder: &Path, file_type: FileType) -> Result<Vec<u8>,
 fn llama_cpp_computes_the_losses_of_the_reference() {
     let Some(programs) = aw_testkit::llama_cpp() else { return };
     let llama_cpp = LlamaCpp::find(&Tools { llama_cpp: Some(programs), ..Tools::default() }).unwrap();
-    let mut refused = Vec::new();
+    let (mut refused, mut far) = (Vec::new(), Vec::new());
     for case in golden::cases() {
         let folder = tempfile::tempdir().unwrap();
         let bytes = match written(&golden::folder().join(&case.name), folder.path(), FileType::F32) {
@@ -77,9 +85,12 @@ fn llama_cpp_computes_the_losses_of_the_reference() {
             let found: f64 = told.iter().map(|token| -token.log_probability).sum();
             let away = (found - expected).abs() / expected;
             println!("{}: {found:.4}, expected {expected:.4}, relative difference {away:.1e}", case.name);
-            assert!(away < TOLERANCE, "{}: {found}, expected {expected}", case.name);
+            if away >= TOLERANCE {
+                far.push((case.name.clone(), found, *expected));
+            }
         }
     }
+    assert!(!far.is_empty() && far.iter().all(|(name, ..)| name == DIFFERS), "{far:?}");
     let fields: Vec<&str> = refused.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(fields, REFUSED.map(|(name, _)| name), "{refused:?}");
     for ((name, error), (_, field)) in refused.iter().zip(REFUSED) {

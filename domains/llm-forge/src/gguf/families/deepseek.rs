@@ -78,7 +78,7 @@ fn latent(hparams: &Hparams, keys: &mut Keys, gating: u32, scale: f32, normalise
     }
     keys.set("expert_gating_func", gating);
     keys.set("rope.dimension_count", rope);
-    let (all, turned) = (hparams.rope_number("mscale_all_dim")?, hparams.rope_number("mscale")?);
+    let (all, turned) = (hparams.rope_number_exact("mscale_all_dim")?, hparams.rope_number_exact("mscale")?);
     if hparams.rope_kind() == Some("yarn") && all.is_some() && all != turned {
         return Err(GgufError::Unsupported {
             architecture: "deepseek2",
@@ -88,7 +88,8 @@ fn latent(hparams: &Hparams, keys: &mut Keys, gating: u32, scale: f32, normalise
         });
     }
     if let Some(mscale) = all {
-        keys.set("rope.scaling.yarn_log_multiplier", 0.1 * mscale);
+        #[expect(clippy::cast_possible_truncation, reason = "GGUF holds it as f32")]
+        keys.set("rope.scaling.yarn_log_multiplier", (0.1 * mscale) as f32);
     }
     Ok(())
 }

@@ -28,8 +28,20 @@ const RULES: &[&[Rule]] = &[
 pub(super) static FAMILY: GgufFamily =
     GgufFamily { architecture: "ernie4_5-moe", rules: RULES, keys, vocabulary: Vocabulary::SentencePiece, ..GgufFamily::PLAIN };
 
+/// The least sum of routing weights that llama.cpp divides by: what a half can still hold.
+const SUM_MIN: f32 = 6.103_515_6e-5;
+
 fn keys(hparams: &Hparams, keys: &mut Keys) -> Result<(), GgufError> {
     hparams.must("ernie4_5-moe", "use_bias", &json!(false), "projections without a bias")?;
+    // llama.cpp keeps the sum from becoming zero and no more.
+    if hparams.number_or("moe_norm_min", 0.0)? > SUM_MIN {
+        return Err(GgufError::Unsupported {
+            architecture: "ernie4_5-moe",
+            field: "moe_norm_min".into(),
+            got: hparams.get("moe_norm_min").map_or("nothing".to_owned(), |value| format!("`{value}`")),
+            computes: "routing weights divided by their sum, unless it is next to nothing",
+        });
+    }
     keys.set("expert_count", hparams.count("moe_num_experts")?);
     keys.set("expert_used_count", hparams.count("moe_k")?);
     keys.set("interleave_moe_layer_step", hparams.count_or("moe_layer_interval", 1)?);
