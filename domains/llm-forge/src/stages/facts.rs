@@ -40,6 +40,7 @@ pub(crate) struct Facts {
     /// Corpora the current model is profiled on by the stages so far.
     pub(crate) measured: BTreeSet<String>,
     /// Those of them whose profile gathers an importance matrix.
+    #[serde(default)]
     pub(crate) matrices: BTreeSet<String>,
     /// Corpora the unmodified source is profiled on by the stages so far.
     pub(crate) source_measured: BTreeSet<String>,

@@ -81,7 +81,7 @@ fn llama_cpp_computes_the_losses_of_the_reference() {
         fs::write(&file, bytes).unwrap();
         let server = llama_cpp.server(&file, &ServerSettings::new(64, 2), &|| false).unwrap();
         for (tokens, expected) in case.expected.sequences.iter().zip(&case.expected.f32.nll) {
-            let told = server.log_likelihood(&tokens[..1], &tokens[1..]).unwrap();
+            let told = server.log_likelihood_by_token(&tokens[..1], &tokens[1..]).unwrap();
             let found: f64 = told.iter().map(|token| -token.log_probability).sum();
             let away = (found - expected).abs() / expected;
             println!("{}: {found:.4}, expected {expected:.4}, relative difference {away:.1e}", case.name);
@@ -218,7 +218,7 @@ fn runs(folder: &Path, bytes: &[u8]) {
     let file = folder.join("made.gguf");
     fs::write(&file, bytes).unwrap();
     let server = llama_cpp.server(&file, &ServerSettings::new(64, 2), &|| false).unwrap();
-    let told = server.log_likelihood(&[1, 2, 3], &[4, 5, 6]).unwrap();
+    let told = server.log_likelihood_by_token(&[1, 2, 3], &[4, 5, 6]).unwrap();
     assert!(told.iter().all(|token| token.log_probability.is_finite()), "{told:?}");
 }
 
