@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::golden;
 use crate::synthetic::{Made, safetensors};
 
-/// Goldens that ask for what llama.cpp does not compute, and the field that says so.
+/// Goldens that ask for what llama.cpp does not compute, and the field or tensor that says so.
 const REFUSED: [(&str, &str); 15] = [
     ("deepseek_v2-bf16", "kv_a_proj_with_mqa.bias"),
     ("deepseek_v2-f32", "q_lora_rank"),
@@ -25,13 +25,13 @@ const REFUSED: [(&str, &str); 15] = [
     ("granitemoe-f32", "proj.bias"),
     ("mixtral-bf16", "sliding_window"),
     ("mixtral-f32-window", "sliding_window"),
-    ("olmoe-f32-clip", "num_key_value_heads"),
+    ("olmoe-f32-clip", "proj.bias"),
     ("phimoe-bf16", "attention_bias"),
     ("qwen2_moe-bf16", "norm_topk_prob"),
-    ("qwen2_moe-f32", "mlp_only_layers"),
+    ("qwen2_moe-f32", "mlp.down_proj"),
     ("qwen3_moe-bf16", "proj.bias"),
-    ("qwen3_moe-f32-dense", "mlp_only_layers"),
-    ("qwen3_moe-f32-step", "norm_topk_prob"),
+    ("qwen3_moe-f32-dense", "mlp.down_proj"),
+    ("qwen3_moe-f32-step", "mlp.down_proj"),
 ];
 
 /// The golden of which llama.cpp is known to compute something else; its plan says so.
