@@ -2,8 +2,14 @@
 //!
 //! An ontology becomes a [`model::Model`], whatever it was written in; everything after that reads the model alone.
 
+pub mod delivery;
 pub mod diagnostic;
 pub mod diff;
 pub mod emit;
 pub mod model;
+pub mod net;
+#[cfg(feature = "object-stores")]
+pub mod objects;
+pub mod service;
 pub mod smoke;
+pub mod source;

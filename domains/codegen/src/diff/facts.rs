@@ -10,15 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Model, Range};
 
 /// Two terms that hang together: a property and a type, or a type and its superclass.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Edge(pub String, pub String);
-
-impl Edge {
-    /// An edge between two terms.
-    pub fn new(from: impl Into<String>, to: impl Into<String>) -> Self {
-        Self(from.into(), to.into())
-    }
-}
+pub type Edge = (String, String);
 
 /// The terms of an ontology and their edges.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +27,10 @@ pub struct Facts {
     pub superclasses: BTreeSet<Edge>,
 }
 
+fn edge(from: &str, to: &str) -> Edge {
+    (from.to_owned(), to.to_owned())
+}
+
 impl Facts {
     /// What a model says: members of one name are one property.
     pub fn of(model: &Model) -> Self {
@@ -42,25 +38,25 @@ impl Facts {
         facts.types.extend(model.enumerations.iter().map(|enumeration| enumeration.name.clone()));
         for object in &model.types {
             facts.types.insert(object.name.clone());
-            facts.superclasses.extend(object.extends.iter().map(|parent| Edge::new(&object.name, parent)));
+            facts.superclasses.extend(object.extends.iter().map(|parent| edge(&object.name, parent)));
             for field in &object.fields {
-                facts.domains.insert(Edge::new(&field.name, &object.name));
+                facts.domains.insert(edge(&field.name, &object.name));
                 match &field.range {
                     Range::OneOf(several) => several.iter().for_each(|range| facts.range(&field.name, range)),
                     one => facts.range(&field.name, one),
                 }
             }
             for relation in &object.relations {
-                facts.domains.insert(Edge::new(&relation.name, &object.name));
-                facts.ranges.extend(relation.targets.iter().map(|target| Edge::new(&relation.name, target)));
+                facts.domains.insert(edge(&relation.name, &object.name));
+                facts.ranges.extend(relation.targets.iter().map(|target| edge(&relation.name, target)));
             }
         }
-        facts.properties = facts.domains.iter().map(|Edge(property, _)| property.clone()).collect();
+        facts.properties = facts.domains.iter().map(|(property, _)| property.clone()).collect();
         facts
     }
 
     fn range(&mut self, property: &str, range: &Range) {
-        self.ranges.insert(Edge::new(property, super::fields::shown(range)));
+        self.ranges.insert(edge(property, &super::fields::shown(range)));
     }
 
     /// How many there are, of all kinds.

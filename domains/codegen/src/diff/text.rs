@@ -70,7 +70,7 @@ fn facts(out: &mut String, title: &str, facts: &Facts) {
         }
     };
     let edge = |verb: &str, edges: &std::collections::BTreeSet<Edge>| {
-        edges.iter().map(|Edge(from, to)| format!("{from} {verb} {to}")).collect()
+        edges.iter().map(|(from, to)| format!("{from} {verb} {to}")).collect()
     };
     section("types", facts.types.iter().cloned().collect());
     section("properties", facts.properties.iter().cloned().collect());
