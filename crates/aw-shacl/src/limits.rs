@@ -20,7 +20,7 @@ pub struct Limits {
     pub regex_bytes: usize,
     /// Bytes of one literal that a query reads or makes.
     pub literal_bytes: usize,
-    /// Results of a report, with those of its details.
+    /// Results of a report, with those of its details; one with long texts counts for several, one for each kilobyte.
     pub results: usize,
     /// Steps of a validation: nodes checked, triples looked at, terms a query touched.
     pub steps: u64,

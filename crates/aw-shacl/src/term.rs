@@ -36,6 +36,19 @@ pub fn text(term: TermRef<'_>) -> Option<&str> {
     if let TermRef::NamedNode(node) = term { Some(node.as_str()) } else { literal(term).map(LiteralRef::value) }
 }
 
+/// A term as reasons show it: long texts are cut.
+pub struct Short<'t>(pub TermRef<'t>);
+
+impl std::fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        const MOST: usize = 200;
+        let shown = literal(self.0).filter(|literal| literal.value().len() > MOST);
+        let Some(long) = shown else { return write!(f, "{}", self.0) };
+        let cut = &long.value()[..long.value().floor_char_boundary(MOST)];
+        write!(f, "{}... ({} bytes)", LiteralRef::new_simple_literal(cut), long.value().len())
+    }
+}
+
 /// A total order of terms: IRIs, literals by text, blank nodes by label. It has nothing to do with SPARQL's `<`.
 pub fn order(a: TermRef<'_>, b: TermRef<'_>) -> Ordering {
     fn key(term: TermRef<'_>) -> (u8, &str, &str, &str) {

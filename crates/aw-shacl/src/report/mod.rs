@@ -2,6 +2,7 @@
 
 mod graph;
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use oxrdf::{Literal, NamedNode, Term};
@@ -16,9 +17,9 @@ use crate::vocab;
 pub struct Report {
     /// Whether there are no results, of whatever severity.
     pub conforms: bool,
-    /// The results in a stable order: focus node, path, component, value, severity, messages, source shape.
+    /// The results in a stable order: focus node, path, component, value, severity, source shape, messages.
     ///
-    /// Blank nodes are compared by label, after everything else: where labels are the same in two runs, so is the order.
+    /// The labels of blank nodes decide only between results that are otherwise the same.
     pub results: Vec<ValidationResult>,
     /// How many focus nodes each shape with a target had, in the order of the shapes' nodes. A shape without any demanded nothing.
     pub focus_nodes: Vec<FocusNodes>,
@@ -83,20 +84,39 @@ fn sort(results: &mut [ValidationResult]) {
     for result in results.iter_mut() {
         sort(&mut result.detail);
     }
-    let value = |r: &ValidationResult| r.value.clone();
     results.sort_by(|a, b| {
-        order(a.focus_node.as_ref(), b.focus_node.as_ref())
+        unlabelled(&a.focus_node, &b.focus_node)
             .then_with(|| a.path.as_ref().map(ToString::to_string).cmp(&b.path.as_ref().map(ToString::to_string)))
             .then_with(|| a.component.cmp(&b.component))
-            .then_with(|| match (value(a), value(b)) {
-                (Some(a), Some(b)) => order(a.as_ref(), b.as_ref()),
-                (a, b) => a.is_some().cmp(&b.is_some()),
-            })
+            .then_with(|| both(a.value.as_ref(), b.value.as_ref(), unlabelled))
             .then_with(|| a.severity.cmp(&b.severity))
-            .then_with(|| a.reason.cmp(&b.reason))
+            .then_with(|| unlabelled(&a.source_shape, &b.source_shape))
             .then_with(|| a.messages.iter().map(Literal::value).cmp(b.messages.iter().map(Literal::value)))
-            .then_with(|| order(a.source_shape.as_ref(), b.source_shape.as_ref()))
+            .then_with(|| labelled(&a.focus_node, &b.focus_node))
+            .then_with(|| both(a.value.as_ref(), b.value.as_ref(), labelled))
+            .then_with(|| labelled(&a.source_shape, &b.source_shape))
+            .then_with(|| a.reason.cmp(&b.reason))
     });
+}
+
+fn labelled(a: &Term, b: &Term) -> Ordering {
+    order(a.as_ref(), b.as_ref())
+}
+
+/// As if all blank nodes were the same one.
+fn unlabelled(a: &Term, b: &Term) -> Ordering {
+    match (a, b) {
+        (Term::BlankNode(_), Term::BlankNode(_)) => Ordering::Equal,
+        _ => labelled(a, b),
+    }
+}
+
+/// None before some.
+fn both(a: Option<&Term>, b: Option<&Term>, by: fn(&Term, &Term) -> Ordering) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) => by(a, b),
+        _ => a.is_some().cmp(&b.is_some()),
+    }
 }
 
 impl fmt::Display for ValidationResult {

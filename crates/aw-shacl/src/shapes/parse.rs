@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use oxrdf::vocab::{rdf, xsd};
-use oxrdf::{Graph, NamedNodeRef, TermRef};
+use oxrdf::{Graph, NamedNodeRef, Term, TermRef};
 
 use super::reader::Reader;
 use super::{Bound, Constraint, Index, Make, NodeKind, Shape, Shapes, Target, find, logic, order};
@@ -57,7 +57,11 @@ pub fn parse(graph: &Graph, limits: &Limits) -> Result<Shapes, ShapesError> {
         problems.push(Problem { kind: ProblemKind::NoTargets, node: None, property: None, value: None, message: message.into() });
     }
     if !problems.is_empty() {
-        problems.sort_by_cached_key(|p| (p.node.as_ref().map(ToString::to_string), p.property.clone(), p.message.clone()));
+        // The label of a blank node decides last.
+        let name = |node: &Term| (!matches!(node, Term::BlankNode(_))).then(|| node.to_string());
+        problems.sort_by_cached_key(|p| {
+            (p.node.as_ref().map(name), p.property.clone(), p.message.clone(), p.node.as_ref().map(ToString::to_string))
+        });
         problems.dedup();
         return Err(ShapesError { problems });
     }

@@ -14,6 +14,7 @@ use super::query::{CURRENT_SHAPE, Query, SHAPES_GRAPH, THIS, VALUE};
 use crate::limits::{Budget, LimitError};
 use crate::path::Path;
 use crate::shapes::{Shape, Shapes};
+use crate::term::Short;
 use crate::validate::{Engine, Fault, Sink, ValidateError};
 
 /// What queries run on.
@@ -127,7 +128,7 @@ impl<'a> Engine<'a> {
                     component: found.component.clone(),
                     source_constraint: None,
                     messages: found.messages.iter().map(|m| filled(m, |name| bindings.get(name).cloned())).collect(),
-                    reason: format!("{value}: {reason}"),
+                    reason: format!("{}: {reason}", Short(value)),
                     detail: Vec::new(),
                 })?;
                 if sink.is_full() {

@@ -8,7 +8,7 @@ use super::{Engine, Fault, Sink, ValidateError};
 use crate::literal::compare;
 use crate::path::Path;
 use crate::shapes::{Constraint, Shape, ShapeId};
-use crate::term::{literal, node, objects};
+use crate::term::{Short, literal, node, objects};
 use crate::vocab;
 
 impl<'a> Engine<'a> {
@@ -51,24 +51,24 @@ impl<'a> Engine<'a> {
             }
             Constraint::HasValue(wanted) => {
                 if !values.contains(&wanted.as_ref()) {
-                    sink.add(shape, focus, || fault(None, format!("the value {wanted} is missing")))?;
+                    sink.add(shape, focus, || fault(None, format!("the value {} is missing", Short(wanted.as_ref()))))?;
                 }
             }
             Constraint::Equals(other) => {
                 let others = self.others(focus, other)?;
                 let known: HashSet<_> = others.iter().copied().collect();
                 for &value in values.iter().filter(|value| !known.contains(value)) {
-                    sink.add(shape, focus, || fault(Some(value), format!("{value} is no value of {other}")))?;
+                    sink.add(shape, focus, || fault(Some(value), format!("{} is no value of {other}", Short(value))))?;
                 }
                 let values: HashSet<_> = values.iter().copied().collect();
                 for &value in others.iter().filter(|value| !values.contains(value)) {
-                    sink.add(shape, focus, || fault(Some(value), format!("{value}, a value of {other}, is missing")))?;
+                    sink.add(shape, focus, || fault(Some(value), format!("{}, a value of {other}, is missing", Short(value))))?;
                 }
             }
             Constraint::Disjoint(other) => {
                 let others: HashSet<_> = self.others(focus, other)?.into_iter().collect();
                 for &value in values.iter().filter(|value| others.contains(value)) {
-                    sink.add(shape, focus, || fault(Some(value), format!("{value} is a value of {other} too")))?;
+                    sink.add(shape, focus, || fault(Some(value), format!("{} is a value of {other} too", Short(value))))?;
                 }
             }
             Constraint::LessThan(other) | Constraint::LessThanOrEquals(other) => {
@@ -80,7 +80,7 @@ impl<'a> Engine<'a> {
                         if !compare(value, than).is_some_and(|o| o.is_lt() || (or_equal && o.is_eq())) {
                             let word = if or_equal { "at most" } else { "less than" };
                             sink.add(shape, focus, || {
-                                fault(Some(value), format!("{value} is not {word} {than}, a value of {other}"))
+                                fault(Some(value), format!("{} is not {word} {}, a value of {other}", Short(value), Short(than)))
                             })?;
                         }
                     }

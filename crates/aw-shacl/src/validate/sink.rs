@@ -6,6 +6,10 @@ use crate::limits::LimitError;
 use crate::path::Path;
 use crate::report::ValidationResult;
 use crate::shapes::Shape;
+use crate::term::text;
+
+/// Bytes of a reason; what is longer is cut.
+const REASON: usize = 1000;
 
 /// Collects results, or only notices that there is one.
 pub struct Sink {
@@ -58,13 +62,12 @@ impl Sink {
             self.full = true;
             return Ok(());
         };
-        let fault = fault();
-        let cost = 1 + count(&fault.detail);
-        let Some(left) = self.left.checked_sub(cost) else {
-            return Err(LimitError { what: "results", limit: self.limit as u64, field: "results" });
-        };
-        self.left = left;
-        results.push(ValidationResult {
+        let mut fault = fault();
+        if fault.reason.len() > REASON {
+            fault.reason.truncate(fault.reason.floor_char_boundary(REASON));
+            fault.reason.push_str("...");
+        }
+        let result = ValidationResult {
             focus_node: focus.into_owned(),
             path: fault.path,
             value: fault.value,
@@ -75,7 +78,12 @@ impl Sink {
             source_constraint: fault.source_constraint,
             component: fault.component,
             detail: fault.detail,
-        });
+        };
+        let Some(left) = self.left.checked_sub(weight(&result)) else {
+            return Err(LimitError { what: "results", limit: self.limit as u64, field: "results" });
+        };
+        self.left = left;
+        results.push(result);
         Ok(())
     }
 
@@ -84,6 +92,10 @@ impl Sink {
     }
 }
 
-fn count(results: &[ValidationResult]) -> usize {
-    results.iter().map(|result| 1 + count(&result.detail)).sum()
+/// What a result counts: one, and one for each kilobyte of its texts, and what its details count.
+fn weight(result: &ValidationResult) -> usize {
+    let terms = [Some(&result.focus_node), result.value.as_ref()].into_iter().flatten();
+    let terms: usize = terms.map(|term| text(term.as_ref()).map_or(0, str::len)).sum();
+    let messages: usize = result.messages.iter().map(|message| message.value().len()).sum();
+    1 + (terms + messages) / 1024 + result.detail.iter().map(weight).sum::<usize>()
 }

@@ -7,7 +7,7 @@ use oxrdf::TermRef;
 use super::{Engine, ValidateError};
 use crate::literal::{compare, is_well_formed};
 use crate::shapes::{Bound, Constraint, NodeKind};
-use crate::term::{literal, order, text};
+use crate::term::{Short, literal, order, text};
 
 impl<'a> Engine<'a> {
     /// Whether a value satisfies a constraint; nothing when the constraint is not one of single values.
@@ -67,17 +67,19 @@ impl<'a> Engine<'a> {
 
     /// What is wrong with a value that does not conform, in words.
     pub(super) fn reason(&self, constraint: &Constraint, value: TermRef<'_>) -> String {
+        let term = value;
+        let value = Short(value);
         let name = |id: usize| self.shapes.shapes[id].node.to_string();
         let names = |ids: &[usize]| ids.iter().map(|&id| name(id)).collect::<Vec<_>>().join(", ");
         match constraint {
             Constraint::Class(class) => format!("{value} is no instance of {class}"),
-            Constraint::Datatype(datatype) => match literal(value) {
+            Constraint::Datatype(datatype) => match literal(term) {
                 Some(found) if found.datatype() == datatype.as_ref() => format!("{value} is not a well-formed {datatype}"),
                 Some(found) => format!("{value} is of datatype {}, not {datatype}", found.datatype()),
                 None => format!("{value} is not a literal of datatype {datatype}"),
             },
             Constraint::NodeKind(kind) => format!("{value} is not {kind}"),
-            Constraint::Range(bound, limit) => match compare(value, limit.as_ref().into()) {
+            Constraint::Range(bound, limit) => match compare(term, limit.as_ref().into()) {
                 Some(_) => format!("{value} is not {bound} {limit}"),
                 None => format!("{value} cannot be compared with {limit}"),
             },
@@ -86,7 +88,7 @@ impl<'a> Engine<'a> {
             Constraint::Pattern { pattern, .. } => format!("{value} does not match the pattern {pattern:?}"),
             Constraint::LanguageIn(ranges) => format!("{value} is in none of the languages {}", ranges.join(", ")),
             Constraint::In(allowed) => {
-                let shown: Vec<_> = allowed.iter().take(10).map(ToString::to_string).collect();
+                let shown: Vec<_> = allowed.iter().take(10).map(|member| Short(member.as_ref()).to_string()).collect();
                 let more = allowed.len().saturating_sub(10);
                 let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                 format!("{value} is none of {}{more}", shown.join(", "))

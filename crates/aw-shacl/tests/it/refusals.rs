@@ -216,6 +216,17 @@ fn too_many_steps_or_results_are_an_error_not_a_shorter_answer() {
 }
 
 #[test]
+fn long_texts_are_cut_in_reasons_and_count_as_results() {
+    let long = "x".repeat(100_000);
+    let read = shapes(&format!("ex:S sh:targetNode ex:a ; sh:in ( '{long}' ) ; sh:message '{long}' .")).unwrap();
+    assert!(read.validate(&graph("")).unwrap().results[0].reason.len() < 1100);
+    let mut limits = Limits::default();
+    limits.results = 50;
+    let read = Shapes::parse(&graph(&format!("ex:S sh:targetNode ex:a ; sh:in () ; sh:message '{long}' .")), &limits).unwrap();
+    assert!(matches!(read.validate(&graph("")).unwrap_err(), ValidateError::Limit(_)));
+}
+
+#[test]
 fn long_chains_in_the_data_need_no_stack() {
     let data: String = (0..20_000).map(|i| format!("ex:n{i} ex:p ex:n{} .\n", i + 1)).collect();
     let shape = "ex:S a sh:PropertyShape ; sh:targetNode ex:n0 ; sh:path [ sh:oneOrMorePath ex:p ] ; sh:maxCount 19999 .";
