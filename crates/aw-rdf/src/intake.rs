@@ -17,7 +17,16 @@ pub(crate) struct Intake<'a> {
     quads: Vec<Quad>,
     text: usize,
     blank: HashMap<BlankNode, BlankNode>,
-    /// Remarks that were not kept.
+}
+
+/// What a document declares besides its statements, and leaves out.
+#[derive(Debug, Default)]
+pub(crate) struct Declared {
+    /// Prefixes by name.
+    pub prefixes: BTreeMap<String, String>,
+    /// In the order of the document.
+    pub remarks: Vec<Remark>,
+    /// How many remarks are not in the list.
     pub more: usize,
 }
 
@@ -28,7 +37,7 @@ fn above(what: &'static str, limit: usize) -> Fault {
 
 impl<'a> Intake<'a> {
     pub fn new(limits: &'a Limits) -> Self {
-        Self { limits, quads: Vec::new(), text: 0, blank: HashMap::new(), more: 0 }
+        Self { limits, quads: Vec::new(), text: 0, blank: HashMap::new() }
     }
 
     /// Counts text that is held for the document besides its statements.
@@ -89,7 +98,8 @@ impl<'a> Intake<'a> {
     }
 
     /// The default graph, with a remark about each other one.
-    pub fn document(self, prefixes: BTreeMap<String, String>, mut remarks: Vec<Remark>) -> Document {
+    pub fn document(self, declared: Declared) -> Document {
+        let Declared { prefixes, mut remarks, more } = declared;
         let mut graph = Graph::new();
         let mut named: BTreeMap<String, usize> = BTreeMap::new();
         for quad in &self.quads {
@@ -104,7 +114,7 @@ impl<'a> Intake<'a> {
         remarks
             .extend(named.map(|(name, statements)| Remark { place: None, omission: Omission::NamedGraph { name, statements } }));
         let kept = self.limits.reports;
-        let count = self.more + remarks.len().saturating_sub(kept);
+        let count = more + remarks.len().saturating_sub(kept);
         if count > 0 {
             remarks.truncate(kept);
             remarks.push(Remark { place: None, omission: Omission::More { count } });

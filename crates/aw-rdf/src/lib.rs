@@ -36,6 +36,8 @@ mod turtle;
 
 use std::collections::BTreeMap;
 
+use intake::{Declared, Intake};
+
 pub use format::{Format, UnknownFormat};
 pub use limits::Limits;
 pub use oxrdf;
@@ -59,9 +61,9 @@ pub struct Document {
 /// # Errors
 /// What is wrong with it, in its order: of N-Triples every wrong line up to [`Limits::reports`], of Turtle and JSON-LD the first thing.
 pub fn read(bytes: &[u8], format: Format, limits: &Limits, base: Option<&str>) -> Result<Document, Vec<Problem>> {
-    let mut intake = intake::Intake::new(limits);
-    let (prefixes, remarks) = reading(bytes, format, limits, base, &mut intake)?;
-    Ok(intake.document(prefixes, remarks))
+    let mut intake = Intake::new(limits);
+    let declared = reading(bytes, format, limits, base, &mut intake)?;
+    Ok(intake.document(declared))
 }
 
 /// Reads a document with its named graphs, which only JSON-LD has.
@@ -69,31 +71,27 @@ pub fn read(bytes: &[u8], format: Format, limits: &Limits, base: Option<&str>) -
 /// # Errors
 /// As [`read`].
 pub fn read_dataset(bytes: &[u8], format: Format, limits: &Limits, base: Option<&str>) -> Result<Dataset, Vec<Problem>> {
-    let mut intake = intake::Intake::new(limits);
+    let mut intake = Intake::new(limits);
     reading(bytes, format, limits, base, &mut intake)?;
     Ok(intake.dataset())
 }
 
-/// Reads a document into the intake; gives its prefixes and remarks.
+/// Reads a document into the intake.
 fn reading(
     bytes: &[u8],
     format: Format,
     limits: &Limits,
     base: Option<&str>,
-    intake: &mut intake::Intake<'_>,
-) -> Result<(BTreeMap<String, String>, Vec<Remark>), Vec<Problem>> {
+    intake: &mut Intake<'_>,
+) -> Result<Declared, Vec<Problem>> {
     let text = decoded(bytes, limits).map_err(|problem| vec![problem])?;
     match format {
-        Format::Turtle => Ok((turtle::read(text, base, limits, intake)?, Vec::new())),
-        Format::NTriples => {
-            turtle::read_lines(text, limits, intake)?;
-            Ok((BTreeMap::new(), Vec::new()))
+        Format::Turtle => {
+            let prefixes = turtle::read(text, base, limits, intake)?;
+            Ok(Declared { prefixes, ..Declared::default() })
         }
-        Format::JsonLd => {
-            let declared = jsonld::read(text, base, limits, intake, None).map_err(|problem| vec![problem])?;
-            intake.more = declared.more;
-            Ok((declared.prefixes, declared.remarks))
-        }
+        Format::NTriples => turtle::read_lines(text, limits, intake).map(|()| Declared::default()),
+        Format::JsonLd => jsonld::read(text, base, limits, intake, None).map_err(|problem| vec![problem]),
     }
 }
 

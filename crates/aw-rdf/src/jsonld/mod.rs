@@ -17,7 +17,7 @@ mod term;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::intake::Intake;
+use crate::intake::{Declared, Intake};
 use crate::problem::{Fault, Omission, Place, Problem, Remark};
 use crate::{Limits, Places};
 use context::Context;
@@ -83,16 +83,6 @@ impl Reader<'_> {
         let name = name.chars().take(200).collect();
         self.remarks.push(Remark { place: Some(Place::of(self.text, at)), omission: Omission::Member { name, reason } });
     }
-}
-
-/// What a JSON-LD document declares and leaves out.
-pub(crate) struct Declared {
-    /// The terms of the outermost context that may be prefixes.
-    pub prefixes: BTreeMap<String, String>,
-    /// In the order of the document.
-    pub remarks: Vec<Remark>,
-    /// How many remarks are not in the list.
-    pub more: usize,
 }
 
 /// Reads JSON-LD into the intake, and notes where the wanted subjects stand.

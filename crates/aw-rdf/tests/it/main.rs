@@ -7,3 +7,4 @@ mod conformance;
 mod documents;
 mod hostile;
 mod json_ld;
+mod ontologies;
