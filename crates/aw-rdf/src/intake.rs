@@ -10,11 +10,15 @@ use oxrdf::{
 use crate::problem::{Fault, Omission, Remark};
 use crate::{Document, Limits};
 
-/// Collects a document's statements within its limits. The graph is made of them at the end: that costs ten times as much as reading,
-/// and is not spent on a document that is refused.
+/// Collects a document's statements within its limits.
 pub(crate) struct Intake<'a> {
     limits: &'a Limits,
-    quads: Vec<Quad>,
+    graph: Graph,
+    /// Statements of other graphs, by name.
+    named: BTreeMap<String, usize>,
+    /// All graphs, when they are wanted.
+    whole: Option<Dataset>,
+    statements: usize,
     text: usize,
     blank: HashMap<BlankNode, BlankNode>,
 }
@@ -36,8 +40,15 @@ fn above(what: &'static str, limit: usize) -> Fault {
 }
 
 impl<'a> Intake<'a> {
+    /// For the default graph alone.
     pub fn new(limits: &'a Limits) -> Self {
-        Self { limits, quads: Vec::new(), text: 0, blank: HashMap::new() }
+        let (graph, named, blank) = (Graph::new(), BTreeMap::new(), HashMap::new());
+        Self { limits, graph, named, whole: None, statements: 0, text: 0, blank }
+    }
+
+    /// For all graphs.
+    pub fn whole(limits: &'a Limits) -> Self {
+        Self { whole: Some(Dataset::new()), ..Self::new(limits) }
     }
 
     /// Counts text that is held for the document besides its statements.
@@ -48,7 +59,8 @@ impl<'a> Intake<'a> {
 
     /// Takes one statement.
     pub fn quad(&mut self, mut quad: Quad) -> Result<(), Fault> {
-        if self.quads.len() == self.limits.triples {
+        self.statements += 1;
+        if self.statements > self.limits.triples {
             return Err(above("statements", self.limits.triples));
         }
         self.measure(quad.as_ref())?;
@@ -61,7 +73,15 @@ impl<'a> Intake<'a> {
         if let GraphName::BlankNode(node) = &mut quad.graph_name {
             self.rename(node);
         }
-        self.quads.push(quad);
+        match (&mut self.whole, &quad.graph_name) {
+            (Some(dataset), _) => {
+                dataset.insert(&quad);
+            }
+            (None, GraphName::DefaultGraph) => {
+                self.graph.insert(TripleRef::from(quad.as_ref()));
+            }
+            (None, name) => *self.named.entry(name.to_string()).or_default() += 1,
+        }
         Ok(())
     }
 
@@ -100,17 +120,7 @@ impl<'a> Intake<'a> {
     /// The default graph, with a remark about each other one.
     pub fn document(self, declared: Declared) -> Document {
         let Declared { prefixes, mut remarks, more } = declared;
-        let mut graph = Graph::new();
-        let mut named: BTreeMap<String, usize> = BTreeMap::new();
-        for quad in &self.quads {
-            match &quad.graph_name {
-                GraphName::DefaultGraph => {
-                    graph.insert(TripleRef::from(quad.as_ref()));
-                }
-                name => *named.entry(name.to_string()).or_default() += 1,
-            }
-        }
-        let named = named.into_iter();
+        let named = self.named.into_iter();
         remarks
             .extend(named.map(|(name, statements)| Remark { place: None, omission: Omission::NamedGraph { name, statements } }));
         let kept = self.limits.reports;
@@ -119,11 +129,11 @@ impl<'a> Intake<'a> {
             remarks.truncate(kept);
             remarks.push(Remark { place: None, omission: Omission::More { count } });
         }
-        Document { graph, prefixes, remarks }
+        Document { graph: self.graph, prefixes, remarks }
     }
 
     /// All graphs.
     pub fn dataset(self) -> Dataset {
-        self.quads.into_iter().collect()
+        self.whole.unwrap_or_default()
     }
 }

@@ -71,7 +71,7 @@ pub fn read(bytes: &[u8], format: Format, limits: &Limits, base: Option<&str>) -
 /// # Errors
 /// As [`read`].
 pub fn read_dataset(bytes: &[u8], format: Format, limits: &Limits, base: Option<&str>) -> Result<Dataset, Vec<Problem>> {
-    let mut intake = Intake::new(limits);
+    let mut intake = Intake::whole(limits);
     reading(bytes, format, limits, base, &mut intake)?;
     Ok(intake.dataset())
 }

@@ -19,7 +19,9 @@ enum Kind {
     Open,
     /// `)` or `]`.
     Close,
-    /// `,` or `;` or another sign that stands alone.
+    /// `,`
+    Comma,
+    /// `;` or another sign that stands alone.
     Sign,
     /// The full stop at the end of a statement.
     Stop,
@@ -114,7 +116,8 @@ impl Iterator for Tokens<'_> {
                 b'.' if !self.bytes.get(at + 1).is_some_and(u8::is_ascii_digit) => {
                     return self.token(Kind::Stop, at, at + 1, at + 1);
                 }
-                b',' | b';' | b'>' | b'{' | b'}' => return self.token(Kind::Sign, at, at + 1, at + 1),
+                b',' => return self.token(Kind::Comma, at, at + 1, at + 1),
+                b';' | b'>' | b'{' | b'}' => return self.token(Kind::Sign, at, at + 1, at + 1),
                 _ => return self.word(),
             }
         }
@@ -146,11 +149,13 @@ fn is_absolute(iri: &str) -> bool {
 /// Bytes of the IRIs the text writes out in full once they are resolved, at most: base IRIs and prefixes may grow with each other.
 ///
 /// # Errors
-/// When the text is nested too deep, or a literal or an IRI is too long.
+/// When the text is nested too deep, a literal or an IRI is too long, or there are too many statements: each full stop but those of
+/// directives and each comma stands for one at least. Building a graph costs more than finding that out here.
 pub fn cost(text: &str, base: usize, limits: &Limits) -> Result<usize, Problem> {
     let above = |at: usize, what, limit| Err(Problem::at(Place::of(text, at), Fault::Limit { what, limit }));
     let (mut depth, mut total, mut base) = (0usize, 0usize, base);
     let mut declares = None;
+    let (mut ends, mut directives) = (0usize, 0usize);
     for token in (Tokens { bytes: text.as_bytes(), at: 0 }) {
         let length = token.end - token.start;
         match token.kind {
@@ -181,9 +186,16 @@ pub fn cost(text: &str, base: usize, limits: &Limits) -> Result<usize, Problem> 
             Kind::Word => {
                 if let Some((what, _)) = directive(&text[token.start..token.end]) {
                     declares = Some(what);
+                    directives += 1;
                 }
             }
-            Kind::Text | Kind::Sign | Kind::Stop => {}
+            Kind::Comma | Kind::Stop => {
+                ends += 1;
+                if ends > limits.triples.saturating_add(directives) {
+                    return above(token.start, "statements", limits.triples);
+                }
+            }
+            Kind::Text | Kind::Sign => {}
         }
     }
     Ok(total)
