@@ -20,6 +20,7 @@ mod resolve;
 mod rust;
 mod sql;
 mod target;
+mod template;
 mod text;
 mod typescript;
 mod view;
@@ -27,6 +28,7 @@ mod view;
 pub use header::{HeaderError, HeaderTemplate};
 pub use sql::Bindings;
 pub use target::{Profile, Target};
+pub use template::{TemplateError, Templates};
 
 use crate::diagnostic::{self, Diagnostic};
 use crate::model::{Model, ModelDigest};
@@ -45,6 +47,8 @@ pub struct Options {
     pub profile: Profile,
     /// What stands at the head of every source file instead of the built-in header.
     pub header: Option<HeaderTemplate>,
+    /// Templates that write files instead of the built-in renderers.
+    pub templates: Templates,
     /// Where types are in databases; the target `sql` is made of it.
     pub bindings: Option<Bindings>,
     /// Where the ontology was read; only a header template can name it.
@@ -59,6 +63,7 @@ impl Options {
             forge_version: forge_version.into(),
             profile: Profile::default(),
             header: None,
+            templates: Templates::default(),
             bindings: None,
             source_uri: String::new(),
         }
@@ -164,7 +169,10 @@ impl<'m> Emitter<'m> {
         let names = view::names(&self.resolved, language);
         let pool = view::Pool::new(&self.resolved, language, &names);
         let view = view::View::new(&self.resolved, language, &names, &pool, header, profile.name())?;
-        let text = language.render(&view);
+        let text = match self.options.templates.render(L::TARGET, &view) {
+            Some(rendered) => rendered?,
+            None => language.render(&view),
+        };
         let mut diagnostics = losses::of(&self.resolved, L::TARGET, profile);
         diagnostics.extend(view.diagnostics);
         let file = File { path: L::TARGET.file().to_owned(), bytes: text::one_newline_at_end(text).into_bytes() };
