@@ -18,6 +18,8 @@ pub struct Limits {
     pub text_bytes: usize,
     /// Bytes of one compiled regular expression.
     pub regex_bytes: usize,
+    /// Bytes of all compiled regular expressions, with what matching them keeps.
+    pub regexes_bytes: usize,
     /// Bytes of one literal that a query reads or makes.
     pub literal_bytes: usize,
     /// Results of a report, with those of its details; one with long texts counts for several, one for each kilobyte.
@@ -35,6 +37,7 @@ impl Default for Limits {
             list_length: 1 << 20,
             text_bytes: 1 << 16,
             regex_bytes: 4 << 20,
+            regexes_bytes: 512 << 20,
             literal_bytes: 1 << 20,
             results: 1_000_000,
             steps: 1_000_000_000,

@@ -4,6 +4,8 @@
 //! differently is spelled out (`\w`, `\s`, `\i`, `\c`, class subtraction), what it cannot do (back references) and what XPath does not
 //! have (`\b`, look-around, inline flags) is refused. Matching takes time linear in the text.
 
+use std::collections::HashMap;
+
 use regex::Regex;
 
 use crate::limits::Limits;
@@ -18,11 +20,42 @@ const DEPTH: usize = 64;
 /// The most a quantifier may count to.
 const REPEAT: u32 = 1000;
 
-/// Compiles a pattern with XPath's flags.
-///
-/// # Errors
-/// What is wrong with the pattern or the flags, or what of XPath is not supported, with the place counted in characters from 1.
-pub fn compile(pattern: &str, flags: &str, limits: &Limits) -> Result<Regex, String> {
+/// Bytes that matching one expression may keep.
+const CACHE: usize = 256 << 10;
+/// Sizes that a compiled expression is tried with, so that it is known how large it is about.
+const SIZES: [usize; 3] = [16 << 10, 128 << 10, 1 << 20];
+
+/// Compiles patterns, the same one once.
+pub struct Compiler {
+    known: HashMap<(String, String), Regex>,
+    left: usize,
+}
+
+impl Compiler {
+    /// Compiles no more than `limits` allow in all.
+    pub fn new(limits: &Limits) -> Self {
+        Self { known: HashMap::new(), left: limits.regexes_bytes }
+    }
+
+    /// Compiles a pattern with XPath's flags.
+    ///
+    /// # Errors
+    /// What is wrong with the pattern or the flags, or what of XPath is not supported, with the place counted in characters from 1.
+    pub fn compile(&mut self, pattern: &str, flags: &str, limits: &Limits) -> Result<Regex, String> {
+        let key = (pattern.to_owned(), flags.to_owned());
+        if let Some(known) = self.known.get(&key) {
+            return Ok(known.clone());
+        }
+        let (regex, bytes) = compile(pattern, flags, limits)?;
+        let too_many = || format!("the compiled patterns are larger than {} bytes together", limits.regexes_bytes);
+        self.left = self.left.checked_sub(bytes + CACHE).ok_or_else(too_many)?;
+        self.known.insert(key, regex.clone());
+        Ok(regex)
+    }
+}
+
+/// The compiled pattern, and how many bytes it has at most.
+fn compile(pattern: &str, flags: &str, limits: &Limits) -> Result<(Regex, usize), String> {
     if pattern.len() > limits.text_bytes {
         return Err(format!("the pattern is longer than {} bytes", limits.text_bytes));
     }
@@ -33,11 +66,15 @@ pub fn compile(pattern: &str, flags: &str, limits: &Limits) -> Result<Regex, Str
     let text = if has('q') { regex::escape(pattern) } else { Translator::new(pattern, has('x')).translate()? };
     let mut builder = regex::RegexBuilder::new(&text);
     builder.case_insensitive(has('i')).dot_matches_new_line(has('s') && !has('q')).multi_line(has('m') && !has('q'));
-    builder.size_limit(limits.regex_bytes).dfa_size_limit(limits.regex_bytes).nest_limit(250);
-    builder.build().map_err(|error| match error {
-        regex::Error::CompiledTooBig(limit) => format!("the compiled pattern is larger than {limit} bytes"),
-        other => format!("not a regular expression: {other}"),
-    })
+    builder.dfa_size_limit(CACHE).nest_limit(250);
+    for bytes in SIZES.into_iter().filter(|&bytes| bytes < limits.regex_bytes).chain([limits.regex_bytes]) {
+        match builder.size_limit(bytes).build() {
+            Ok(regex) => return Ok((regex, bytes)),
+            Err(regex::Error::CompiledTooBig(_)) => (),
+            Err(other) => return Err(format!("not a regular expression: {other}")),
+        }
+    }
+    Err(format!("the compiled pattern is larger than {} bytes", limits.regex_bytes))
 }
 
 struct Translator {
@@ -317,7 +354,7 @@ mod tests {
     use super::*;
 
     fn check(pattern: &str, flags: &str, yes: &[&str], no: &[&str]) {
-        let regex = compile(pattern, flags, &Limits::default()).unwrap_or_else(|why| panic!("{pattern}: {why}"));
+        let (regex, _) = compile(pattern, flags, &Limits::default()).unwrap_or_else(|why| panic!("{pattern}: {why}"));
         for text in yes {
             assert!(regex.is_match(text), "{pattern:?} {flags:?} matches {text:?}");
         }
@@ -358,6 +395,16 @@ mod tests {
         check("a.b[", "q", &["xa.b[x"], &["axb["]);
         check("A.B", "iq", &["a.b"], &["axb"]);
         check("^\\p{Lu}\\P{Lu}$", "", &["Ab"], &["AB"]);
+    }
+
+    #[test]
+    fn many_large_patterns_are_refused_and_the_same_one_is_compiled_once() {
+        let mut limits = Limits::default();
+        limits.regexes_bytes = 10 << 20;
+        let mut compiler = Compiler::new(&limits);
+        let count = (0..100).take_while(|n| compiler.compile(&format!("(a{{100}}){{{n}}}"), "", &limits).is_ok()).count();
+        assert!((5..40).contains(&count), "{count}");
+        assert!((0..100).all(|_| compiler.compile("(a{100}){3}", "", &limits).is_ok()));
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub fn parse(graph: &Graph, limits: &Limits) -> Result<Shapes, ShapesError> {
     };
     let typed = [typed(vocab::NODE_SHAPE), typed(vocab::PROPERTY_SHAPE)];
     let at = vocab::NODE_SHAPE.into();
-    let mut reader = Reader { graph, limits, index: &index, problems, remarks, at };
+    let mut reader = Reader { graph, limits, index: &index, problems, remarks, regexes: regex::Compiler::new(limits), at };
     let mut shapes: Vec<Shape> = nodes
         .iter()
         .map(|&node| {
@@ -275,7 +275,7 @@ fn pattern(reader: &mut Reader<'_, '_>, found: &mut Vec<Constraint>) {
         return;
     };
     let Some(pattern) = reader.string(vocab::PATTERN, value) else { return };
-    match regex::compile(&pattern, flags.as_deref().unwrap_or(""), reader.limits) {
+    match reader.regexes.compile(&pattern, flags.as_deref().unwrap_or(""), reader.limits) {
         Ok(regex) => found.push(Constraint::Pattern { regex, pattern }),
         Err(why) => reader.ill_formed(vocab::PATTERN, None, why),
     }

@@ -8,6 +8,7 @@ use crate::limits::Limits;
 use crate::list;
 use crate::literal::is_well_formed;
 use crate::problem::{Problem, ProblemKind, Remark};
+use crate::regex::Compiler;
 use crate::term::{iri, literal, objects, order};
 
 /// What is known while shapes are read.
@@ -17,6 +18,7 @@ pub struct Reader<'g, 'r> {
     pub index: &'r Index<'g>,
     pub problems: Vec<Problem>,
     pub remarks: Vec<Remark>,
+    pub regexes: Compiler,
     /// The shape being read.
     pub at: TermRef<'g>,
 }
