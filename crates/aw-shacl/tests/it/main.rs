@@ -4,6 +4,7 @@
 
 mod components;
 mod conformance;
+mod mutations;
 mod refusals;
 #[cfg(feature = "sparql")]
 mod sparql;
