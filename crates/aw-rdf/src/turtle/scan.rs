@@ -88,6 +88,10 @@ impl Tokens<'_> {
             }
         }
         let end = at.min(self.bytes.len());
+        // A control character, which is no Turtle.
+        if end == start {
+            return None;
+        }
         self.token(Kind::Word, start, end, end)
     }
 

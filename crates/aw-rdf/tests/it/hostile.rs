@@ -74,7 +74,17 @@ fn long_literals() {
 
 #[test]
 fn unclosed_things_are_problems() {
-    for text in ["<a:s> <a:p> '''", "<a:s> <a:p> <", "<a:s> <a:p> \"\\", "@prefix", "<a:s> <a:p> _:", "\\", "<a:s> a:\\"] {
+    for text in [
+        "<a:s> <a:p> '''",
+        "<a:s> <a:p> <",
+        "<a:s> <a:p> \"\\",
+        "@prefix",
+        "<a:s> <a:p> _:",
+        "\\",
+        "<a:s> a:\\",
+        "<a:s> \0",
+        "\u{b}",
+    ] {
         for format in [Format::Turtle, Format::NTriples] {
             assert!(read(text.as_bytes(), format, &Limits::default(), None).is_err(), "{text}");
         }

@@ -7,4 +7,5 @@ mod conformance;
 mod documents;
 mod hostile;
 mod json_ld;
+mod mutations;
 mod ontologies;
