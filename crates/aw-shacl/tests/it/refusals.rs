@@ -1,7 +1,6 @@
 //! Shapes that are refused, each with its code, its node and what would be right; hostile ones in bounded time.
 
 use std::fmt::Write as _;
-use std::time::Instant;
 
 use aw_shacl::{Limits, Shapes, ValidateError};
 
@@ -185,9 +184,10 @@ fn shapes_shared_two_ways_at_every_level_stay_polynomial() {
     for at in 0..60 {
         let _ = writeln!(text, "ex:S{at} sh:and ( ex:S{n} ex:S{n} ) ; sh:node ex:S{n} .", n = at + 1);
     }
-    let before = Instant::now();
-    assert!(validate(&(text + "ex:S60 sh:nodeKind sh:IRI ."), "").unwrap().conforms);
-    assert!(before.elapsed().as_secs() < 20);
+    let mut limits = Limits::default();
+    limits.steps = 2_000;
+    let read = Shapes::parse(&graph(&(text + "ex:S60 sh:nodeKind sh:IRI .")), &limits).unwrap();
+    assert!(read.validate(&graph("")).unwrap().conforms);
 }
 
 #[test]
