@@ -3,7 +3,7 @@
 //! Written here for four reasons. oxjsonld 0.2 passes 441 of the 467 tests of the suite with remote contexts at hand, and gets six of
 //! the others wrong that are no matter of choice; it gives no places for what is wrong beyond JSON; it drops members without a word;
 //! and it bounds no work: a context copied at each object, or terms that grow out of one another, cost the square of a document's size and
-//! more. The json-ld crate has the same bounds and several times the dependencies.
+//! more.
 
 mod context;
 mod expand;
