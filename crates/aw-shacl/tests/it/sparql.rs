@@ -140,6 +140,23 @@ fn deep_and_huge_queries_are_refused_before_they_are_parsed() {
     let nots = |n: usize| format!("SELECT $this WHERE {{ FILTER({}1{}) }}", "!(".repeat(n), ")".repeat(n));
     refuse(&nots(7), "E-SHAPE-LIMIT", "negations");
     assert!(validate(&select(&nots(6)), "ex:a ex:p 1 .").unwrap().results.len() == 1);
+    for (open, inner, close) in [
+        ("OPTIONAL { ", "?a ?b ?c", " }"),
+        ("FILTER EXISTS { ", "?a ?b ?c", " }"),
+        ("{ ", "?a ?b ?c", " }"),
+        ("?a ?b [ ?c ", "?d", " ] ."),
+        ("?a ?b ( ", "?d", " ) ."),
+        ("GRAPH $shapesGraph { ", "?a ?b ?c", " }"),
+    ] {
+        let nested = |n: usize| format!("SELECT $this WHERE {{ {}{inner}{} }}", open.repeat(n), close.repeat(n));
+        refuse(&nested(40), "E-SHAPE-ILL-FORMED", "nested");
+        // Not each of them is SPARQL; none may overflow the stack.
+        if let Ok(read) = shapes(&select(&nested(15))) {
+            read.validate(&graph("ex:a ex:p 1 .")).unwrap();
+        }
+    }
+    let subqueries = format!("SELECT $this WHERE {{ {} ?a ?b ?c {} }}", "{ SELECT $this { ".repeat(7), "} }".repeat(7));
+    assert!(validate(&select(&subqueries), "ex:a ex:p 1 .").unwrap().results.len() == 1);
     // At the bounds, on the stack of a test thread.
     let deep = format!("SELECT $this WHERE {{ FILTER({}1{}) }}", "(".repeat(14), ")".repeat(14));
     assert!(validate(&select(&deep), "ex:a ex:p 1 .").unwrap().results.len() == 1);
