@@ -399,8 +399,7 @@ mod tests {
 
     #[test]
     fn many_large_patterns_are_refused_and_the_same_one_is_compiled_once() {
-        let mut limits = Limits::default();
-        limits.regexes_bytes = 10 << 20;
+        let limits = Limits { regexes_bytes: 10 << 20, ..Limits::default() };
         let mut compiler = Compiler::new(&limits);
         let count = (0..100).take_while(|n| compiler.compile(&format!("(a{{100}}){{{n}}}"), "", &limits).is_ok()).count();
         assert!((5..40).contains(&count), "{count}");
