@@ -6,6 +6,7 @@ pub mod delivery;
 pub mod diagnostic;
 pub mod diff;
 pub mod emit;
+pub mod input;
 pub mod model;
 pub mod net;
 #[cfg(feature = "object-stores")]

@@ -4,9 +4,11 @@
 //! states, and processes. Ontologies in the wild also have superclasses, enumerations and values of several ranges; a model that uses
 //! any of these is of the second revision (`"ir":"2"`), so that a model that uses none keeps its digest.
 
+mod check;
 mod digest;
 mod names;
 
+pub use check::{INHERITANCE_MAX, NAME_MAX, check};
 pub use digest::{ModelDigest, ir_json};
 pub use names::{camel, is_member_name, is_namespace, is_type_name, local_name, member_name, pascal, snake};
 

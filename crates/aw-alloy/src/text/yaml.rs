@@ -3,4 +3,4 @@
 mod read;
 mod scalar;
 
-pub use read::parse;
+pub use read::{parse, parse_with_aliases};

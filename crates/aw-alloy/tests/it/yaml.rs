@@ -251,3 +251,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn aliases_are_copies_where_they_are_asked_for() {
+    let text = "a: &one {x: [1, 2]}\nb: *one\nc: [&two z, *two, *one]\n";
+    refused(text, (1, 4), "anchor");
+    let node = yaml::parse_with_aliases(text, &Limits::DOCUMENT, 100).unwrap();
+    assert_eq!(json::compact(&node), r#"{"a":{"x":[1,2]},"b":{"x":[1,2]},"c":["z","z",{"x":[1,2]}]}"#);
+    for (text, limit, told) in [
+        ("a: &one [*one]\n", 100, "within its own value"),
+        ("a: &one x\n*one : 1\n", 100, "mapping key"),
+        ("a: *none\n", 100, "not readable"),
+        ("a: &one [1, 2, 3]\n", 3, "too many values"),
+        ("a: &one [1, 2]\nb: *one\nc: *one\n", 5, "too many values"),
+    ] {
+        let error = yaml::parse_with_aliases(text, &Limits::DOCUMENT, limit).expect_err(text);
+        assert!(error.to_string().contains(told), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn aliases_do_not_multiply() {
+    let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..40 {
+        let before = format!("*a{}", level - 1);
+        text += &format!("a{level}: &a{level} [{}]\n", [before.as_str(); 10].join(", "));
+    }
+    let error = yaml::parse_with_aliases(&text, &Limits::DOCUMENT, 10_000).unwrap_err();
+    assert!(matches!(error.kind, Kind::TooManyNodes { limit: 10_000 }), "{error}");
+}

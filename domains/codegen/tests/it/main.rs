@@ -2,16 +2,20 @@
 #![allow(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
 
 mod artifacts;
+mod check;
 mod consumer;
 mod delivery;
 mod diff;
 mod emit;
+mod forge;
 mod model;
 #[cfg(feature = "object-stores")]
 mod objects;
 mod oci;
+mod ontologies;
 mod reference;
 mod server;
 mod smoke;
 mod source;
 mod webhook;
+mod yaml;

@@ -1,5 +1,7 @@
 //! The reader: parser events in, one tree out.
 
+use std::collections::HashMap;
+
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, StrInput, Tag};
 
 use super::super::error::SyntaxErrorKind as Kind;
@@ -20,6 +22,19 @@ use super::scalar;
 /// # Source
 /// YAML 1.2.2, section 10.3 (core schema).
 pub fn parse(text: &str, limits: &Limits) -> Result<Node, SyntaxError> {
+    read(text, limits, None)
+}
+
+/// Reads as [`parse`], and puts a copy of the anchored value wherever an alias stands. Anchored values may have `expanded` values
+/// together, and so may what aliases stand for, however they nest.
+///
+/// # Errors
+/// As [`parse`], and for an alias of a value that is not complete before it, as a key, or beyond `expanded`.
+pub fn parse_with_aliases(text: &str, limits: &Limits, expanded: usize) -> Result<Node, SyntaxError> {
+    read(text, limits, Some(Aliases { anchored: HashMap::new(), room: expanded, left: expanded, limit: expanded }))
+}
+
+fn read(text: &str, limits: &Limits, aliases: Option<Aliases>) -> Result<Node, SyntaxError> {
     let start = Mark { line: 1, column: 1 };
     if text.len() > limits.bytes_allowed() {
         return Err(Kind::TooLarge { bytes: text.len(), limit: limits.bytes_allowed() }.at(start));
@@ -31,6 +46,7 @@ pub fn parse(text: &str, limits: &Limits) -> Result<Node, SyntaxError> {
         events: Parser::new_from_str(text),
         limits,
         nodes_left: limits.nodes,
+        aliases,
         end: end(text),
         open: Vec::new(),
         root: None,
@@ -55,6 +71,8 @@ struct Reader<'a> {
     events: Parser<'a, StrInput<'a>>,
     limits: &'a Limits,
     nodes_left: usize,
+    /// What aliases stand for, where they are accepted.
+    aliases: Option<Aliases>,
     /// No place lies behind it.
     end: Mark,
     /// The containers around what is read next, outermost first.
@@ -62,9 +80,26 @@ struct Reader<'a> {
     root: Option<Node>,
 }
 
-enum Open {
-    Array { at: Mark, items: Vec<Node> },
-    Object { at: Mark, object: Object, key: Option<(String, Mark)> },
+struct Open {
+    /// The scanner's number of the anchor; 0 without one.
+    anchor: usize,
+    at: Mark,
+    container: Container,
+}
+
+enum Container {
+    Array(Vec<Node>),
+    Object(Object, Option<(String, Mark)>),
+}
+
+struct Aliases {
+    /// The complete values that have an anchor, with how many values each is.
+    anchored: HashMap<usize, (Node, usize)>,
+    /// How many more values may be anchored: nested anchors keep what they share several times.
+    room: usize,
+    /// How many more values aliases may stand for.
+    left: usize,
+    limit: usize,
 }
 
 impl Reader<'_> {
@@ -82,20 +117,18 @@ impl Reader<'_> {
                     }
                 }
                 Event::Nothing | Event::StreamStart | Event::DocumentEnd => {}
-                Event::Alias(_) => {
-                    return Err(refuse("an alias", "repeat the value in full").at(at));
-                }
+                Event::Alias(anchor) => self.alias(anchor, at)?,
                 Event::Scalar(text, style, anchor, tag) => {
-                    plain_node(anchor, tag.as_deref(), at)?;
-                    self.scalar(&text, style, at)?;
+                    self.plain_node(anchor, tag.as_deref(), at)?;
+                    self.scalar(&text, style, anchor, at)?;
                 }
                 Event::SequenceStart(anchor, tag) => {
-                    plain_node(anchor, tag.as_deref(), at)?;
-                    self.open(Open::Array { at, items: Vec::new() }, at)?;
+                    self.plain_node(anchor, tag.as_deref(), at)?;
+                    self.open(Open { anchor, at, container: Container::Array(Vec::new()) })?;
                 }
                 Event::MappingStart(anchor, tag) => {
-                    plain_node(anchor, tag.as_deref(), at)?;
-                    self.open(Open::Object { at, object: Object::new(), key: None }, at)?;
+                    self.plain_node(anchor, tag.as_deref(), at)?;
+                    self.open(Open { anchor, at, container: Container::Object(Object::new(), None) })?;
                 }
                 Event::SequenceEnd | Event::MappingEnd => self.close()?,
             }
@@ -103,28 +136,55 @@ impl Reader<'_> {
         self.root.take().ok_or_else(|| Kind::Empty.at(Mark { line: 1, column: 1 }))
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, at: Mark) -> Result<(), SyntaxError> {
+    fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, at: Mark) -> Result<(), SyntaxError> {
         let plain = style == ScalarStyle::Plain;
-        if let Some(Open::Object { key: key @ None, .. }) = self.open.last_mut() {
+        if let Some(Container::Object(_, key @ None)) = self.innermost() {
             *key = Some((key_text(text, plain).map_err(|kind| kind.at(at))?, at));
             return Ok(());
         }
-        self.count(at)?;
+        self.count(1, at)?;
         let value = if plain { scalar::resolve(text).map_err(|kind| kind.at(at))? } else { Value::String(text.to_owned()) };
-        self.add(Node { value, at })
+        self.add(Node { value, at }, anchor)
     }
 
-    fn count(&mut self, at: Mark) -> Result<(), SyntaxError> {
-        let left = self.nodes_left.checked_sub(1);
+    /// The innermost container that is open.
+    fn innermost(&mut self) -> Option<&mut Container> {
+        self.open.last_mut().map(|open| &mut open.container)
+    }
+
+    fn alias(&mut self, anchor: usize, at: Mark) -> Result<(), SyntaxError> {
+        if matches!(self.innermost(), Some(Container::Object(_, None))) {
+            return Err(refuse("an alias as a mapping key", "write the key out").at(at));
+        }
+        let Some(aliases) = &mut self.aliases else {
+            return Err(refuse("an alias", "repeat the value in full").at(at));
+        };
+        let Some((node, values)) = aliases.anchored.get(&anchor) else {
+            return Err(refuse("an alias within its own value", "repeat the part that is meant").at(at));
+        };
+        let limit = aliases.limit;
+        aliases.left = aliases.left.checked_sub(*values).ok_or_else(|| Kind::TooManyNodes { limit }.at(at))?;
+        let (node, values) = (node.clone(), *values);
+        let deepest = self.limits.depth_allowed();
+        if self.open.len() + depth(&node) > deepest as usize {
+            return Err(Kind::TooDeep { limit: deepest }.at(at));
+        }
+        self.count(values, at)?;
+        self.add(node, 0)
+    }
+
+    fn count(&mut self, values: usize, at: Mark) -> Result<(), SyntaxError> {
+        let left = self.nodes_left.checked_sub(values);
         self.nodes_left = left.ok_or_else(|| Kind::TooManyNodes { limit: self.limits.nodes }.at(at))?;
         Ok(())
     }
 
-    fn open(&mut self, container: Open, at: Mark) -> Result<(), SyntaxError> {
-        if let Some(Open::Object { key: None, .. }) = self.open.last() {
-            let construct = match container {
-                Open::Array { .. } => "a sequence as a mapping key",
-                Open::Object { .. } => "a mapping as a mapping key",
+    fn open(&mut self, open: Open) -> Result<(), SyntaxError> {
+        let at = open.at;
+        if let Some(Container::Object(_, None)) = self.innermost() {
+            let construct = match open.container {
+                Container::Array(_) => "a sequence as a mapping key",
+                Container::Object(..) => "a mapping as a mapping key",
             };
             return Err(refuse(construct, "use a string as the key").at(at));
         }
@@ -132,25 +192,32 @@ impl Reader<'_> {
         if self.open.len() >= limit as usize {
             return Err(Kind::TooDeep { limit }.at(at));
         }
-        self.count(at)?;
-        self.open.push(container);
+        self.count(1, at)?;
+        self.open.push(open);
         Ok(())
     }
 
     fn close(&mut self) -> Result<(), SyntaxError> {
-        let node = match self.open.pop().expect("the parser closes only what it opened") {
-            Open::Array { at, items } => Node { value: Value::Array(items), at },
-            Open::Object { at, object, .. } => Node { value: Value::Object(object), at },
+        let Open { anchor, at, container } = self.open.pop().expect("the parser closes only what it opened");
+        let value = match container {
+            Container::Array(items) => Value::Array(items),
+            Container::Object(object, _) => Value::Object(object),
         };
-        self.add(node)
+        self.add(Node { value, at }, anchor)
     }
 
-    /// Puts a finished value where it belongs.
-    fn add(&mut self, node: Node) -> Result<(), SyntaxError> {
-        match self.open.last_mut() {
+    /// Puts a finished value where it belongs, and keeps it for aliases when it has an anchor.
+    fn add(&mut self, node: Node, anchor: usize) -> Result<(), SyntaxError> {
+        if let Some(aliases) = self.aliases.as_mut().filter(|_| anchor != 0) {
+            let values = size(&node);
+            let limit = aliases.limit;
+            aliases.room = aliases.room.checked_sub(values).ok_or_else(|| Kind::TooManyNodes { limit }.at(node.at))?;
+            aliases.anchored.insert(anchor, (node.clone(), values));
+        }
+        match self.innermost() {
             None => self.root = Some(node),
-            Some(Open::Array { items, .. }) => items.push(node),
-            Some(Open::Object { object, key, .. }) => {
+            Some(Container::Array(items)) => items.push(node),
+            Some(Container::Object(object, key)) => {
                 let (name, name_at) = key.take().expect("a mapping's value follows its key");
                 if let Err((first, member)) = object.push(Member { name, name_at, value: node }) {
                     let first = object.iter().as_slice()[first].name_at;
@@ -159,6 +226,34 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+
+    fn plain_node(&self, anchor: usize, tag: Option<&Tag>, at: Mark) -> Result<(), SyntaxError> {
+        if let Some(tag) = tag {
+            return Err(refuse(&format!("tag `{tag}`"), "remove the tag; quotes make a string").at(at));
+        }
+        if anchor != 0 && self.aliases.is_none() {
+            return Err(refuse("an anchor", "remove it and repeat the value where it is needed").at(at));
+        }
+        Ok(())
+    }
+}
+
+/// How many values a value is, itself included.
+fn size(node: &Node) -> usize {
+    match &node.value {
+        Value::Array(items) => 1 + items.iter().map(size).sum::<usize>(),
+        Value::Object(object) => 1 + object.iter().map(|member| size(&member.value)).sum::<usize>(),
+        _ => 1,
+    }
+}
+
+/// How deep containers nest in a value; 0 for a scalar.
+fn depth(node: &Node) -> usize {
+    match &node.value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(object) => 1 + object.iter().map(|member| depth(&member.value)).max().unwrap_or(0),
+        _ => 0,
     }
 }
 
@@ -176,16 +271,6 @@ fn key_text(text: &str, plain: bool) -> Result<String, Kind> {
         // Whatever is wrong with the number, as a key it wants quotes.
         Err(_) => Err(key("number")),
     }
-}
-
-fn plain_node(anchor: usize, tag: Option<&Tag>, at: Mark) -> Result<(), SyntaxError> {
-    if let Some(tag) = tag {
-        return Err(refuse(&format!("tag `{tag}`"), "remove the tag; quotes make a string").at(at));
-    }
-    if anchor != 0 {
-        return Err(refuse("an anchor", "remove it and repeat the value where it is needed").at(at));
-    }
-    Ok(())
 }
 
 fn refuse(construct: &str, hint: &'static str) -> Kind {
