@@ -5,7 +5,7 @@ CARGO ?= cargo
 ALLOYWORKS = target/release/alloyworks
 DEMO = target/demo
 
-.PHONY: help setup llama-cpp codegen-tools build demo test parity bench fuzz clean
+.PHONY: help setup llama-cpp codegen-tools stores build demo test parity bench fuzz clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,6 +19,9 @@ llama-cpp: setup  ## build the llama.cpp programs that tests and measurements ru
 codegen-tools: setup  ## install the compilers that tests of generated code run
 	@./.ci/codegen-tools || echo "tests with compilers of generated code are skipped: they cannot be installed" >&2
 
+stores: setup  ## install the servers that tests of delivery run
+	@./.ci/stores || echo "tests with registries and object stores are skipped: they cannot be installed" >&2
+
 build: setup  ## build the program
 	$(CARGO) build --release --locked --package aw-cli
 
@@ -28,7 +31,7 @@ demo: build  ## compact a real mixture-of-experts model, verify the proof, judge
 	$(ALLOYWORKS) verify $(DEMO)/artifact
 	$(ALLOYWORKS) judge $(DEMO)/artifact --corpora recipes/tiny-moe
 
-test: llama-cpp codegen-tools  ## format, lints, documentation, tests and repository rules
+test: llama-cpp codegen-tools stores  ## format, lints, documentation, tests and repository rules
 	$(CARGO) xtask check
 
 parity: llama-cpp  ## compare with transformers and llama.cpp: goldens made anew, and shapes they do not have (says what to install)

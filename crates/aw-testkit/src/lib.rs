@@ -89,6 +89,22 @@ pub fn lm_eval() -> Option<PathBuf> {
     found
 }
 
+/// A server that deliveries are tried with: the program that a variable names, else that of `target/stores/bin`, where the test command
+/// installs them, else the first on `PATH`. Says so when it is skipped.
+pub fn server(variable: &str, name: &str) -> Option<PathBuf> {
+    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/stores/bin").join(name);
+    let path = std::env::var_os("PATH").map(|folders| std::env::split_paths(&folders).collect::<Vec<_>>()).unwrap_or_default();
+    let places = match std::env::var_os(variable) {
+        Some(program) => vec![PathBuf::from(program)],
+        None => std::iter::once(installed).chain(path.into_iter().map(|folder| folder.join(name))).collect(),
+    };
+    let found = places.into_iter().find(|program| program.is_file());
+    if found.is_none() {
+        eprintln!("skipped: no program `{name}` (`.ci/stores` installs it, or set {variable})");
+    }
+    found
+}
+
 /// A Python that has a module: `ALLOYWORKS_PYTHON`, else the environment that the test command makes (`target/test-python`), else
 /// `python3`. Says so when it is skipped.
 pub fn python_with(module: &str) -> Option<PathBuf> {

@@ -42,5 +42,7 @@ pub use verify::{Trust, Verified, VerifyError, verify};
 pub const DOCUMENT_BYTES_MAX: u64 = 64 << 20;
 /// Most bytes of one file.
 pub const FILE_BYTES_MAX: u64 = 256 << 20;
+/// Most bytes of all files of an artifact together.
+pub const ARTIFACT_BYTES_MAX: u64 = 1 << 30;
 /// Most files of an artifact.
 pub const FILES_MAX: usize = 100_000;

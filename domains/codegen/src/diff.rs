@@ -193,10 +193,13 @@ impl Diff {
         text::text(self)
     }
 
-    /// What the ontologies themselves say, where their terms say more than the model keeps.
+    /// What the ontologies themselves say, where their terms say more than the model keeps. Where one has no terms of its own (the YAML
+    /// model), what the models say stays.
     #[must_use]
     pub fn with_facts(mut self, old: &Facts, new: &Facts) -> Self {
-        self.facts = FactsChange::between(old, new);
+        if !old.is_empty() && !new.is_empty() {
+            self.facts = FactsChange::between(old, new);
+        }
         self
     }
 }

@@ -149,7 +149,7 @@ impl Bucket {
             }
             // Google's generation is the only thing of an object there that never repeats; elsewhere the ETag is asked with.
             let validator = result.meta.e_tag.clone().or_else(|| result.meta.version.clone());
-            let content_type = result.attributes.get(&object_store::Attribute::ContentType).map(ToString::to_string);
+            let content_type = result.attributes.get(&object_store::Attribute::ContentType).map(|text| str::to_owned(text));
             let bytes = result.bytes().await.map_err(|error| error.to_string())?.to_vec();
             Ok(Got::Object { bytes, validator, content_type })
         })

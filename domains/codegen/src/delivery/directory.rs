@@ -1,10 +1,14 @@
 //! Artifacts in a folder.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use aw_alloy::tree::TreePath;
 
 use super::{Shelf, ShelfStore, StoreError, disk};
+
+/// How old a file aside is before nobody can still be writing it.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
 /// A folder that keeps artifacts by content.
 #[derive(Clone, Debug)]
@@ -41,6 +45,7 @@ impl Shelf for Directory {
         disk::ensure_dir(folder)?;
         let aside = self.root.join("tmp");
         disk::ensure_dir(&aside)?;
+        sweep(&aside)?;
         let aside = aside.join(disk::unique());
         disk::write_new(&aside, bytes)?;
         if disk::rename_new(&aside, &path)? {
@@ -55,4 +60,15 @@ impl Shelf for Directory {
         let paths = disk::list(&self.root.join(folder))?;
         Ok(paths.iter().filter_map(|path| Path::file_name(path)?.to_str().map(str::to_owned)).collect())
     }
+}
+
+/// Removes what publishers that were cut off left.
+fn sweep(aside: &Path) -> Result<(), StoreError> {
+    for path in disk::list(aside)? {
+        let age = path.symlink_metadata().and_then(|meta| meta.modified()).ok().and_then(|time| time.elapsed().ok());
+        if age.is_some_and(|age| age > ABANDONED) {
+            disk::remove(&path)?;
+        }
+    }
+    Ok(())
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use aw_alloy::digest::Digest;
 use aw_alloy::tree::TreePath;
 
-use super::{Artifact, ArtifactName, DiskError, Entry, FILE_BYTES_MAX, Index, Manifest, ManifestError, verify};
+use super::{
+    ARTIFACT_BYTES_MAX, Artifact, ArtifactName, DiskError, Entry, FILE_BYTES_MAX, Index, Manifest, ManifestError, verify,
+};
 
 /// Keeps artifacts. What is kept under a name never changes.
 pub trait ArtifactStore {
@@ -172,6 +174,10 @@ pub(super) fn check_index(place: &str, name: &ArtifactName, index: &Index) -> Re
     let damaged = |reason: String| StoreError::Damaged { place: place.to_owned(), what: name.to_string(), reason };
     if index.files.len() > super::FILES_MAX {
         return Err(damaged(format!("it lists {} files, more than {}", index.files.len(), super::FILES_MAX)));
+    }
+    let total = index.files.values().fold(0_u64, |total, entry| total.saturating_add(entry.bytes));
+    if total > ARTIFACT_BYTES_MAX {
+        return Err(damaged(format!("its files have {total} bytes together, more than {ARTIFACT_BYTES_MAX}")));
     }
     match index.files.iter().find(|(_, entry)| entry.bytes > FILE_BYTES_MAX) {
         Some((path, entry)) => Err(damaged(format!("`{path}` has {} bytes, more than {FILE_BYTES_MAX}", entry.bytes))),

@@ -46,11 +46,12 @@ impl fmt::Display for Origin {
 impl Url {
     /// Reads an absolute address; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
-        // `http::Uri` knows no fragment, and a user in an address is a secret in an address.
-        if text.contains(['#', '@', '\\']) && !text.split_once('?').is_some_and(|(path, _)| !path.contains(['#', '@', '\\'])) {
+        // `http::Uri` knows no fragment, other programs take `\\` for `/`, and a user in an address is a secret in an address.
+        let authority = text.split_once("://")?.1.split(['/', '?']).next()?;
+        if text.contains(['#', '\\']) || authority.contains('@') {
             return None;
         }
-        let uri: Uri = text.split('#').next()?.parse().ok()?;
+        let uri: Uri = text.parse().ok()?;
         let secure = match uri.scheme_str()? {
             "https" => true,
             "http" => false,
@@ -75,6 +76,8 @@ impl Url {
 
     /// Where a `Location` of an answer from here leads; `None` when that cannot be told.
     pub fn join(&self, location: &str) -> Option<Self> {
+        // A fragment is for whoever shows the answer.
+        let location = location.split('#').next()?;
         if location.contains('\\') || location.starts_with("//") {
             return None;
         }
@@ -85,8 +88,7 @@ impl Url {
         if scheme {
             return Self::parse(location);
         }
-        let below =
-            !location.is_empty() && !location.split(['?', '#']).next()?.split('/').any(|part| part == "." || part == "..");
+        let below = !location.is_empty() && !location.split('?').next()?.split('/').any(|part| part == "." || part == "..");
         let folder = self.path.split('?').next()?.rsplit_once('/')?.0;
         if below { Self::parse(&format!("{}{folder}/{location}", self.origin)) } else { None }
     }
@@ -116,6 +118,7 @@ mod tests {
             (url.text().as_str(), url.shown().as_str()),
             ("https://host.example:443/a/b?x=1@2", "https://host.example:443/a/b")
         );
+        assert!(Url::parse("https://h.example/@scope/a.ttl").is_some() && Url::parse("https://h.example?x=@").is_some());
         assert_eq!(Url::parse("http://[::1]:8080").unwrap().origin.address(), Some("::1".parse().unwrap()));
         assert!(Url::parse("http://[::1]").unwrap().origin.is_loopback());
         for bad in [
@@ -131,6 +134,8 @@ mod tests {
             "http://h/a#b",
             "http://h\\@evil/",
             "http://a@b/?x",
+            "http://h/a?x#b",
+            "http://a@b?x/",
             "https:///x",
         ] {
             assert!(Url::parse(bad).is_none(), "{bad}");
@@ -142,6 +147,7 @@ mod tests {
         let here = Url::parse("https://h.example/dir/file?x=1").unwrap();
         assert_eq!(here.join("/api/b?y=2").unwrap().text(), "https://h.example:443/api/b?y=2");
         assert_eq!(here.join("other.ttl").unwrap().text(), "https://h.example:443/dir/other.ttl");
+        assert_eq!(here.join("/a#part").unwrap().path, "/a");
         assert_eq!(here.join("https://cdn.example:8443/c").unwrap().origin.port, 8443);
         assert!(here.join("https://H.example/c").unwrap().origin == here.origin, "case and default port do not matter");
         for bad in [

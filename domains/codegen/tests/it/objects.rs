@@ -27,28 +27,19 @@ impl Drop for Running {
 }
 
 /// Starts a server; `None`, said loudly, where its program is not there.
-#[allow(
-    clippy::print_stderr,
-    clippy::disallowed_methods,
-    reason = "a test says what it skips, and where to look is said by a variable"
-)]
-fn start(variable: &str, default: &str, arguments: &dyn Fn(u16, &str) -> Vec<String>) -> Option<Running> {
-    let program = std::env::var(variable).unwrap_or_else(|_| default.to_owned());
+fn start(variable: &str, name: &str, arguments: &dyn Fn(u16, &str) -> Vec<String>) -> Option<Running> {
+    let program = aw_testkit::server(variable, name)?;
     let folder = tempfile::tempdir().unwrap();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let arguments = arguments(port, folder.path().to_str().unwrap());
     let log = fs::File::create(folder.path().join("log")).unwrap();
-    let started = Command::new(&program).args(arguments).stdout(log.try_clone().unwrap()).stderr(log).spawn();
-    let Ok(child) = started else {
-        eprintln!("skipped: no program `{program}` (set {variable})");
-        return None;
-    };
+    let child = Command::new(&program).args(arguments).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
     let running = Running { child, port, _folder: folder };
     let until = Instant::now() + Duration::from_secs(120);
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         assert!(
             Instant::now() < until,
-            "{program} does not listen: {}",
+            "{name} does not listen: {}",
             fs::read_to_string(running._folder.path().join("log")).unwrap()
         );
         std::thread::sleep(Duration::from_millis(100));

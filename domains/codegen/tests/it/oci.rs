@@ -28,8 +28,8 @@ impl Drop for Running {
 }
 
 /// Starts a registry; `None`, said loudly, where the package is not installed.
-#[allow(clippy::print_stderr, reason = "a test says what it skips")]
 fn registry(with_password: bool) -> Option<Running> {
+    let program = aw_testkit::server("ALLOYWORKS_DOCKER_REGISTRY", "docker-registry")?;
     let folder = tempfile::tempdir().unwrap();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut config = format!(
@@ -44,16 +44,13 @@ fn registry(with_password: bool) -> Option<Running> {
             .push_str(&format!("auth:\n  htpasswd:\n    realm: test\n    path: {}\n", folder.path().join("passwords").display()));
     }
     fs::write(folder.path().join("config.yml"), config).unwrap();
-    let started = Command::new("docker-registry")
+    let child = Command::new(program)
         .arg("serve")
         .arg(folder.path().join("config.yml"))
         .stdout(Stdio::null())
         .stderr(fs::File::create(folder.path().join("log")).unwrap())
-        .spawn();
-    let Ok(child) = started else {
-        eprintln!("skipped: no program `docker-registry` (Debian's package docker-registry has it)");
-        return None;
-    };
+        .spawn()
+        .unwrap();
     let running = Running { child, port, folder };
     let until = Instant::now() + Duration::from_secs(30);
     while TcpStream::connect(("127.0.0.1", port)).is_err() {

@@ -108,12 +108,8 @@ pub(super) fn report(folder: &Path, manifest: &Manifest, targets: &[String]) -> 
         }
     }
     let own = [Manifest::FILE, Manifest::SIGNATURE, Manifest::SUMS];
-    for path in walk(folder)? {
-        let known = expected.keys().any(|expected| expected.as_str() == path) || own.contains(&path.as_str());
-        if !known {
-            report.foreign.push(path);
-        }
-    }
+    let known: std::collections::BTreeSet<&str> = expected.keys().map(|path| path.as_str()).chain(own).collect();
+    report.foreign = walk(folder)?.into_iter().filter(|path| !known.contains(path.as_str())).collect();
     Ok(report)
 }
 
