@@ -11,6 +11,7 @@ mod format;
 mod graph;
 mod ontology;
 mod rdf;
+mod shapes;
 mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};

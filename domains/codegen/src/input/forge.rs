@@ -15,6 +15,9 @@
 //! | `W-TEXT-DROPPED` | of several texts of one kind one is kept |
 //! | `W-IGNORED` | statements outside the vocabulary |
 //!
+//! The built-in shapes are applied before: what violates them (`E-SHAPE`) never gets here, and `E-MODEL-HEADER`, `E-DOMAIN` and
+//! `E-TARGET-UNKNOWN` say so should the shapes ever be changed.
+//!
 //! RDF has no form for processes: what looks like one is told of as ignored.
 //!
 //! # Source

@@ -7,8 +7,8 @@ use aw_rdf::oxrdf::{BlankNode, Graph, NamedOrBlankNode, Term as RdfTerm, Triple}
 use aw_rdf::{Places, canonical};
 
 use super::rdf::{self, Statements, vocabulary};
-use super::{Accounting, Document, Draft, Facts, Format, Ontology, ReadOptions, Renames, Vocabulary, forge, ontology};
-use crate::diagnostic::Diagnostic;
+use super::{Accounting, Document, Draft, Facts, Format, Ontology, ReadOptions, Renames, Vocabulary, forge, ontology, shapes};
+use crate::diagnostic::{self, Diagnostic};
 
 /// What a front end finds while it reads a graph.
 pub(super) struct Reading<'a> {
@@ -21,11 +21,24 @@ pub(super) struct Reading<'a> {
     pub(super) lossy: BTreeSet<String>,
     /// The IRI each type and member comes from, by pointer.
     pub(super) sources: BTreeMap<String, String>,
+    /// Diagnostics that were let go for their number, and whether errors are among them.
+    untold: (usize, bool),
 }
+
+/// Beyond so many times the limit of diagnostics, the least important half is let go and counted.
+const COLLECTED: usize = 4;
 
 impl Reading<'_> {
     pub(super) fn tell(&mut self, code: &'static str, subject: &str, message: impl Into<String>) {
         self.found.push(Diagnostic::new(code, subject, message));
+        let most = self.options.limits.diagnostics.saturating_mul(COLLECTED).max(COLLECTED);
+        if self.found.len() > most {
+            diagnostic::sort(&mut self.found);
+            self.found.sort_by_key(|it| it.severity);
+            let rest = self.found.split_off(self.found.len().min(most / 2));
+            self.untold.0 += rest.len();
+            self.untold.1 |= rest.iter().any(Diagnostic::is_error);
+        }
     }
 }
 
@@ -35,6 +48,12 @@ pub(super) fn read(bytes: &[u8], format: Format, options: &ReadOptions) -> Resul
         .map_err(|fault| vec![Diagnostic::new("E-GRAPH-POISONED", "document", fault.to_string())])?;
     let statements = Statements::of(&graph);
     let vocabulary = choose(&statements, options, &mut found).map_err(|fault| vec![fault])?;
+    found.extend(shapes::check(&graph, vocabulary != Vocabulary::Ontology, options));
+    if found.iter().any(Diagnostic::is_error) {
+        let lines = lines(bytes, format, options, &BTreeMap::new(), &found);
+        placed(&mut found, &lines);
+        return Err(found);
+    }
     let mut reading = Reading {
         statements: &statements,
         options,
@@ -43,24 +62,25 @@ pub(super) fn read(bytes: &[u8], format: Format, options: &ReadOptions) -> Resul
         facts: Facts::default(),
         lossy: BTreeSet::new(),
         sources: BTreeMap::new(),
+        untold: (0, false),
     };
     let model = match vocabulary {
         Vocabulary::Ontology => ontology::read(&mut reading),
         Vocabulary::Forge | Vocabulary::Auto => forge::read(&mut reading),
     };
     rdf::tell(&statements, &mut reading.found);
-    let Reading { found: mut diagnostics, renames, facts, lossy, sources, .. } = reading;
+    let Reading { found: mut diagnostics, renames, facts, lossy, sources, untold, .. } = reading;
+    if untold.0 > 0 {
+        let code = if untold.1 { "E-MORE" } else { "W-MORE" };
+        diagnostics.push(Diagnostic::new(code, "document", format!("at least {} more diagnostics are not listed", untold.0)));
+    }
     let accounting = Accounting {
         triples: statements.all().len(),
         mapped: statements.count(rdf::Fate::Mapped),
         reported: statements.count(rdf::Fate::Reported),
     };
     let lines = lines(bytes, format, options, &sources, &diagnostics);
-    for diagnostic in &mut diagnostics {
-        if let Some(line) = lines.get(&diagnostic.subject) {
-            diagnostic.message = format!("{line}: {}", diagnostic.message);
-        }
-    }
+    placed(&mut diagnostics, &lines);
     if diagnostics.iter().any(Diagnostic::is_error) {
         return Err(diagnostics);
     }
@@ -78,6 +98,15 @@ pub(super) fn read(bytes: &[u8], format: Format, options: &ReadOptions) -> Resul
         diagnostics,
     };
     Ok(Draft { ontology, places: places.collect() })
+}
+
+/// Says in each message where its subject stands.
+fn placed(diagnostics: &mut [Diagnostic], lines: &BTreeMap<String, String>) {
+    for diagnostic in diagnostics {
+        if let Some(line) = lines.get(&diagnostic.subject) {
+            diagnostic.message = format!("{line}: {}", diagnostic.message);
+        }
+    }
 }
 
 /// The graph of a document and its imports, with what they hold beside it.
