@@ -86,6 +86,39 @@ fn the_reference_model_is_read_from_every_format() {
     assert_eq!((domains.len(), ontology.facts.types.len(), ontology.facts.properties.len()), (10, 2, 10));
 }
 
+/// Equal models have the digest of the specification, whatever syntax they are in.
+#[test]
+fn json_ld_is_the_same_model() {
+    let json = r#"{
+      "@context": {
+        "f": "http://agentarmy.dev/forge#", "ex": "http://example.org/m#", "owl": "http://www.w3.org/2002/07/owl#",
+        "rdfs": "http://www.w3.org/2000/01/rdf-schema#", "xsd": "http://www.w3.org/2001/XMLSchema#", "label": "rdfs:label",
+        "domain": {"@id": "rdfs:domain", "@type": "@id"}, "range": {"@id": "rdfs:range", "@type": "@id"},
+        "typeOrder": {"@id": "f:typeOrder", "@container": "@list"}, "fieldOrder": {"@id": "f:fieldOrder", "@container": "@list"}
+      },
+      "@graph": [
+        {"@id": "ex:author", "@type": "owl:ObjectProperty", "domain": "ex:Document", "range": "ex:User", "f:inverse": "documents"},
+        {"@id": "ex:Document__createdAt", "@type": "owl:DatatypeProperty", "domain": "ex:Document", "range": "xsd:dateTime"},
+        {"@id": "ex:wordCount", "@type": "owl:DatatypeProperty", "domain": "ex:Document", "range": "xsd:int"},
+        {"@id": "ex:body", "@type": "owl:DatatypeProperty", "domain": "ex:Document", "range": "xsd:string", "f:optional": true},
+        {"@id": "ex:title", "@type": "owl:DatatypeProperty", "domain": "ex:Document", "range": "xsd:string"},
+        {"@id": "ex:Document__id", "@type": "owl:DatatypeProperty", "domain": "ex:Document", "range": "f:uuid"},
+        {"@id": "ex:documents", "@type": "owl:ObjectProperty", "domain": "ex:User", "range": "ex:Document", "f:cardinality": "many"},
+        {"@id": "ex:User__createdAt", "@type": "owl:DatatypeProperty", "domain": "ex:User", "range": "xsd:dateTime"},
+        {"@id": "ex:handle", "@type": "owl:DatatypeProperty", "domain": "ex:User", "range": "xsd:string"},
+        {"@id": "ex:User__id", "@type": "owl:DatatypeProperty", "domain": "ex:User", "range": "f:uuid"},
+        {"@id": "ex:Document", "@type": "owl:Class", "label": "Knowledge document",
+         "fieldOrder": ["id", "title", "body", "wordCount", "createdAt"]},
+        {"@id": "ex:User", "@type": "owl:Class", "label": "Platform user", "fieldOrder": ["id", "handle"]},
+        {"@id": "ex:model", "@type": "f:Model", "f:version": "1.0.0", "f:namespace": "Alloyworks.Reference.Contracts",
+         "typeOrder": ["User", "Document"]}
+      ]
+    }"#;
+    let ontology = read(json.as_bytes(), Format::JsonLd, &ReadOptions::default()).unwrap();
+    assert_eq!(ModelDigest::of(&ontology.model).to_string(), DIGEST);
+    assert!(ontology.diagnostics.is_empty());
+}
+
 /// The order of statements and the names of blank nodes mean nothing: 20 shuffles give one model and one digest.
 #[test]
 fn shuffled_statements_are_the_same_model() {
