@@ -197,6 +197,13 @@ impl Language for Csharp {
         Typed { ty, ..Typed::default() }
     }
 
+    /// A part of the namespace hides what the file names without its own; `System` in front is the real one.
+    fn namespace(&self, namespace: &str) -> Option<String> {
+        let hides = |(at, part): (usize, &str)| TYPES.contains(&part) && !(at == 0 && part == "System");
+        let part = namespace.split('.').enumerate().find(|part| hides(*part))?.1;
+        Some(format!("the part `{part}` of the namespace `{namespace}` hides `{part}`, which the file uses; call it otherwise"))
+    }
+
     fn render(&self, view: &View<'_>) -> String {
         let wire = self.profile == Profile::Wire;
         let closed_sets = !view.enumerations.is_empty() || view.types.iter().any(|object| object.states.is_some());

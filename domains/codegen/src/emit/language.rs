@@ -67,6 +67,11 @@ pub(super) trait Language {
         resolved.parents.clone()
     }
 
+    /// What is wrong with the namespace in the language.
+    fn namespace(&self, _namespace: &str) -> Option<String> {
+        None
+    }
+
     /// The file.
     fn render(&self, view: &View<'_>) -> String;
 }

@@ -13,11 +13,11 @@ use super::{Profile, Target};
 const TYPES: [&str; 7] = ["Box", "Deserialize", "Option", "Self", "Serialize", "String", "Vec"];
 
 /// Keywords that `r#` makes a name.
-const RAW: [&str; 49] = [
+const RAW: [&str; 48] = [
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else", "enum", "extern",
     "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override",
     "priv", "pub", "ref", "return", "static", "struct", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use",
-    "virtual", "where", "while", "yield", "raw",
+    "virtual", "where", "while", "yield",
 ];
 
 /// Keywords that nothing makes a name.

@@ -230,6 +230,9 @@ impl<'m> View<'m> {
         let types = order.into_iter().map(|at| builder.object(at, &bases[at], &mut scope)).collect();
         let mut errors = builder.errors;
         errors.extend(scope.into_errors());
+        if let Some(message) = language.namespace(&resolved.model.namespace) {
+            errors.push(Diagnostic::new("E-NAMESPACE", &resolved.model.namespace, message).for_target(L::TARGET.name()));
+        }
         if !errors.is_empty() {
             crate::diagnostic::sort(&mut errors);
             return Err(errors);

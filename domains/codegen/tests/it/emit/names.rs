@@ -108,3 +108,18 @@ fn reserved_words_are_escaped_and_said_to_be() {
     let subjects: Vec<&str> = notes.iter().filter(|one| one.code == "I-NAME-ESCAPED").map(|one| one.subject.as_str()).collect();
     assert_eq!(subjects, ["Option", "Option.self", "Option.type"]);
 }
+
+#[test]
+fn a_namespace_hides_nothing_that_the_file_uses() {
+    let mut one = model(vec![object("Thing")]);
+    for (namespace, refused) in
+        [("Acme.System.Contracts", true), ("Acme.Guid", true), ("System.Contracts", false), ("Acme.Thing", false)]
+    {
+        one.namespace = namespace.to_owned();
+        let made = made(&one, Target::Csharp, Profile::Wire);
+        assert_eq!(made.as_ref().err().map(|errors| errors[0].code.as_str()), refused.then_some("E-NAMESPACE"), "{namespace}");
+        if let Some(checked) = made.ok().and_then(|emitted| crate::smoke::compiled(&emitted)) {
+            assert!(checked.passed(), "{checked:?}");
+        }
+    }
+}
