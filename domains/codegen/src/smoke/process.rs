@@ -20,9 +20,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Ten minutes, and a mebibyte.
+    /// Twenty minutes, and a mebibyte: 5 MB of Rust with serde take minutes to check.
     fn default() -> Self {
-        Self { time: Duration::from_mins(10), output: 1 << 20 }
+        Self { time: Duration::from_mins(20), output: 1 << 20 }
     }
 }
 

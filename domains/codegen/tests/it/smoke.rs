@@ -3,6 +3,7 @@
 mod broken;
 mod exchange;
 mod hostile;
+mod ontologies;
 pub mod second;
 
 use std::path::{Path, PathBuf};
