@@ -102,8 +102,8 @@ fn model(root: &Node, reading: &mut Reading) -> Model {
     let model = Model {
         version: root.required_text("version", reading),
         namespace: root.required_text("namespace", reading),
-        types: root.items("objectTypes", reading).into_iter().filter_map(|item| types::read(item, reading)).collect(),
-        processes: root.items("processes", reading).into_iter().filter_map(|item| processes::read(item, reading)).collect(),
+        types: root.items("objectTypes", reading).iter().filter_map(|item| types::read(item, reading)).collect(),
+        processes: root.items("processes", reading).iter().filter_map(|item| processes::read(item, reading)).collect(),
         ..Model::default()
     };
     root.finish(reading);

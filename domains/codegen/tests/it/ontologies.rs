@@ -314,6 +314,7 @@ fn shared(name: &str) -> Option<Vec<u8>> {
     Some(std::fs::read(aw_testkit::shared("ontologies")?.join(name)).unwrap())
 }
 
+#[allow(clippy::print_stdout, reason = "what became of a real ontology is told")]
 fn real(name: &str, format: Format, options: &ReadOptions) -> Option<Ontology> {
     let ontology = read(&shared(name)?, format, options).unwrap_or_else(|found| {
         let errors: Vec<&Diagnostic> = found.iter().filter(|it| it.is_error()).take(20).collect();

@@ -26,7 +26,7 @@ pub(super) fn find<'a>(classes: &mut Classes<'a>, properties: &Properties<'a>, r
     let below = below_enumeration(classes, reading, budget);
     let mut found: BTreeMap<&str, Vec<Statement<'a>>> = BTreeMap::new();
     for (iri, class) in &classes.all {
-        if class.kind != Kind::Type || domains.contains(iri) || statements.said(Node::Iri(iri), SH_PROPERTY).first().is_some() {
+        if class.kind != Kind::Type || domains.contains(iri) || !statements.said(Node::Iri(iri), SH_PROPERTY).is_empty() {
             continue;
         }
         let values = match below.contains(iri) {

@@ -71,7 +71,7 @@ fn expression<'a>(
     budget: &mut Budget,
 ) {
     let statements = reading.statements;
-    if statements.said(node, OWL_ON_PROPERTY).first().is_some() {
+    if !statements.said(node, OWL_ON_PROPERTY).is_empty() {
         if restriction(iri, node, classes, members, reading, budget) {
             statements.map(link);
         }
@@ -91,7 +91,8 @@ fn expression<'a>(
                 reading.tell("W-SUPERCLASS-LOST", iri, format!("{} is left out: it is no type here", shown(other)));
             }
             Some(blank) => {
-                if budget.spend(1, reading) && !restriction(iri, blank, classes, members, reading, budget) {
+                let read = restriction(iri, blank, classes, members, reading, budget);
+                if !read {
                     reading.tell("W-IGNORED", iri, "a part of an owl:intersectionOf has no counterpart in the model");
                 }
             }
