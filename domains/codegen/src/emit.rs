@@ -180,6 +180,9 @@ impl<'m> Emitter<'m> {
     }
 }
 
-fn several(target: Target, (files, symbols, diagnostics): (Vec<File>, Vec<Symbol>, Vec<Diagnostic>)) -> Emitted {
+/// Files, what they declare and what they leave out.
+type Made = (Vec<File>, Vec<Symbol>, Vec<Diagnostic>);
+
+fn several(target: Target, (files, symbols, diagnostics): Made) -> Emitted {
     Emitted { target, files, diagnostics, symbols }
 }

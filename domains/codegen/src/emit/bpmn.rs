@@ -5,10 +5,10 @@ use crate::model::{Model, Process, Step, StepKind, TriggerKind};
 
 use super::flow::{by_id, errors, flow, followers, lost};
 use super::text::{attribute, one_line, xml};
-use super::{File, Symbol, Target};
+use super::{File, Made, Symbol, Target};
 
 /// The files, what they declare and what they leave out.
-pub(super) fn emit(model: &Model) -> Result<(Vec<File>, Vec<Symbol>, Vec<Diagnostic>), Vec<Diagnostic>> {
+pub(super) fn emit(model: &Model) -> Result<Made, Vec<Diagnostic>> {
     let errors = errors(model, Target::Bpmn);
     if !errors.is_empty() {
         return Err(errors);

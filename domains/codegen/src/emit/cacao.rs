@@ -7,7 +7,7 @@ use crate::diagnostic::Diagnostic;
 use crate::model::{Model, Process, StepKind, TriggerKind};
 
 use super::flow::{by_id, errors, followers, lost};
-use super::{File, Symbol, Target, text};
+use super::{File, Made, Symbol, Target, text};
 
 /// When every playbook was made: a file says nothing of a clock.
 const MADE: &str = "2026-01-01T00:00:00.000Z";
@@ -19,7 +19,7 @@ const RUNTIME: &str = "alloyworks-runtime";
 const URL: [u8; 16] = [0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8];
 
 /// The files, what they declare and what they leave out.
-pub(super) fn emit(model: &Model) -> Result<(Vec<File>, Vec<Symbol>, Vec<Diagnostic>), Vec<Diagnostic>> {
+pub(super) fn emit(model: &Model) -> Result<Made, Vec<Diagnostic>> {
     let mut errors = errors(model, Target::Cacao);
     let (mut files, mut symbols, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     for process in by_id(model) {

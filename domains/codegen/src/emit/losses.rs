@@ -100,10 +100,10 @@ impl Losses {
 
     fn field(&mut self, object: &ObjectType, field: &Field) {
         let subject = || format!("{}.{}", object.name, field.name);
-        if let Some(default) = &field.default {
-            if self.target != Target::Python || !python::writes_default(field) {
-                self.lost(subject(), format!("the default {default:?}"));
-            }
+        if let Some(default) = &field.default
+            && (self.target != Target::Python || !python::writes_default(field))
+        {
+            self.lost(subject(), format!("the default {default:?}"));
         }
         if self.target == Target::Typescript && holds_long(&field.range) {
             let message = "64 bit integers are numbers in TypeScript, exact up to 9007199254740991 only";

@@ -137,10 +137,10 @@ fn references(document: &Value) -> Vec<String> {
         match value {
             Value::Array(items) => open.extend(items),
             Value::Object(members) => {
-                if let Some(place) = members.get("$ref").and_then(Value::as_str) {
-                    if place.strip_prefix('#').is_none_or(|pointer| document.pointer(pointer).is_none()) {
-                        wrong.insert(format!("`$ref` to `{place}`, which is not in the file"));
-                    }
+                if let Some(place) = members.get("$ref").and_then(Value::as_str)
+                    && place.strip_prefix('#').is_none_or(|pointer| document.pointer(pointer).is_none())
+                {
+                    wrong.insert(format!("`$ref` to `{place}`, which is not in the file"));
                 }
                 open.extend(members.values());
             }

@@ -1,5 +1,6 @@
 //! Tests of the domain `codegen`.
 #![allow(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "tests say what they skip and what they measured")]
 
 mod artifacts;
 mod check;

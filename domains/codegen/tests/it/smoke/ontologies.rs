@@ -22,14 +22,17 @@ fn options(version: &str, namespace: &str) -> ReadOptions {
 fn compiles(name: &str, options: &ReadOptions) {
     let Some(folder) = aw_testkit::shared("ontologies") else { return };
     let bytes = std::fs::read(folder.join(name)).unwrap();
-    let ontology = read(&bytes, Format::Turtle, options).unwrap_or_else(|found| panic!("{name}: {:#?}", &found[..found.len().min(9)]));
+    let ontology =
+        read(&bytes, Format::Turtle, options).unwrap_or_else(|found| panic!("{name}: {:#?}", &found[..found.len().min(9)]));
     let options = Options::new("0.1.0");
     let start = Instant::now();
     let emitter = Emitter::new(&ontology.model, &options).unwrap();
     let made: Vec<_> = Target::ALL
         .into_iter()
         .filter(|target| *target != Target::Sql)
-        .map(|target| emitter.emit(target).unwrap_or_else(|errors| panic!("{name} {target}: {:#?}", &errors[..errors.len().min(9)])))
+        .map(|target| {
+            emitter.emit(target).unwrap_or_else(|errors| panic!("{name} {target}: {:#?}", &errors[..errors.len().min(9)]))
+        })
         .collect();
     println!("{name}: emitted in {:?}", start.elapsed());
     for emitted in made {
