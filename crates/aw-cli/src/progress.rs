@@ -108,6 +108,8 @@ impl<'a> Progress<'a> {
             RunEvent::SourceReady { root, bytes } => {
                 self.end(state, Style::Good, "source", &format!("{}, root {}", words::bytes(bytes), short(&root)))
             }
+            RunEvent::ServiceReady { address } => self.end(state, Style::Good, "serving", &format!("http://{address}")),
+            RunEvent::ServiceLog { what, details } => self.end(state, Style::Good, "service", &format!("{what} {details}")),
             RunEvent::StageStarted { step, steps, stage } => self.begin(state, &format!("{step}/{steps} {stage}")),
             RunEvent::StageProgress { doing, done, total, unit, .. } => self.moved(state, &doing, done, total, unit),
             RunEvent::StageFinished { step, steps, stage, cached, seconds, .. } => {

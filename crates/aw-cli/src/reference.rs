@@ -65,6 +65,16 @@ fn exit_codes(commands: &[Command]) -> String {
         let codes: Vec<String> = command.exit_codes.iter().map(|code| code.number().to_string()).collect();
         text.push_str(&format!("| `{NAME} {}` | {} |\n", command.words().join(" "), codes.join(", ")));
     }
+    let special = commands.iter().filter(|command| !command.meanings.is_empty());
+    let words: Vec<_> = special.map(|command| (command.words().join(" "), command.meanings)).collect();
+    if !words.is_empty() {
+        text.push_str("\nSome codes say something more particular:\n\n| command | code | meaning |\n|---|---|---|\n");
+    }
+    for (command, meanings) in words {
+        for (code, meaning) in meanings {
+            text.push_str(&format!("| `{NAME} {command}` | {} | {meaning} |\n", code.number()));
+        }
+    }
     text
 }
 

@@ -13,6 +13,8 @@ fn domains() -> Vec<Arc<dyn Domain>> {
     vec![
         #[cfg(feature = "llm-forge")]
         Arc::new(language_models()),
+        #[cfg(feature = "codegen")]
+        Arc::new(codegen::Codegen::new(crate::commands::codegen::settings::toolchain(std::path::PathBuf::new()))),
         #[cfg(feature = "photo-provenance")]
         Arc::new(photo_provenance::PhotoProvenance),
         #[cfg(feature = "ticketing")]

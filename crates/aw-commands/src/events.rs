@@ -42,6 +42,18 @@ pub enum RunEvent {
         /// Its size in bytes.
         bytes: u64,
     },
+    /// A service answers requests.
+    ServiceReady {
+        /// Where.
+        address: String,
+    },
+    /// Something happened in a service.
+    ServiceLog {
+        /// What.
+        what: String,
+        /// Its particulars.
+        details: Value,
+    },
     /// A stage starts.
     StageStarted {
         /// Which step.

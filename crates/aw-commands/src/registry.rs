@@ -31,6 +31,8 @@ pub struct Command {
     pub events: Option<Value>,
     /// The ways it ends, besides wrong parameters and bugs.
     pub exit_codes: &'static [ExitCode],
+    /// What some of them mean here, where that is not what they mean elsewhere.
+    pub meanings: &'static [(ExitCode, &'static str)],
     run: Box<Run>,
 }
 
@@ -39,6 +41,7 @@ const FIRST_AREAS: &[&str] = &["forge", "store", "node"];
 
 /// What each area with verbs below it is about.
 pub const AREAS: &[(&str, &str)] = &[
+    ("codegen", "Typed contracts from an ontology: generate, compare, publish, pin and adopt"),
     ("data", "Recipes, artifacts, corpora, baselines and keys: find, change, fork, with their history"),
     ("key", "Keys: make, list, rotate, revoke, and the registry others check them against"),
     ("seal", "Seals others accept: OpenSSF Model Signing, in-toto, CycloneDX, QR"),
@@ -125,6 +128,7 @@ impl Command {
             result: result_schema::<R>(),
             events: None,
             exit_codes: about.exit_codes,
+            meanings: &[],
             run: Box::new(run),
         }
     }
@@ -132,6 +136,12 @@ impl Command {
     /// Says that the command tells what happens while it goes.
     pub(crate) fn with_events(mut self) -> Self {
         self.events = Some(result_schema::<RunEvent>());
+        self
+    }
+
+    /// Says what exit codes mean here, where that is not what they mean elsewhere.
+    pub(crate) fn meaning(mut self, meanings: &'static [(ExitCode, &'static str)]) -> Self {
+        self.meanings = meanings;
         self
     }
 

@@ -40,6 +40,38 @@ pub const LIBRARY_PATH: Variable =
 pub const CUDA_DEVICES: Variable =
     Variable { name: "CUDA_VISIBLE_DEVICES", summary: "Which accelerators those programs may use; handed on to them." };
 
+/// Declares the variables of the code generator.
+macro_rules! codegen_variables {
+    ($($name:ident = $variable:literal: $summary:literal;)+) => {
+        $(#[doc = $summary] pub const $name: Variable = Variable { name: $variable, summary: $summary };)+
+        /// Those of the code generator.
+        const CODEGEN: &[Variable] = &[$($name),+];
+    };
+}
+
+codegen_variables! {
+    FORGE_STORE = "FORGE_STORE": "The folder the code generator remembers in; `codegen` in the home folder without it.";
+    FORGE_HTTP_BEARER = "FORGE_HTTP_BEARER": "The bearer token that sources behind HTTP are asked with.";
+    FORGE_ALLOWED_ORIGINS = "FORGE_ALLOWED_ORIGINS": "Origins that sources may be read from and redirected to, separated by commas.";
+    FORGE_ALLOWED_ROOTS = "FORGE_ALLOWED_ROOTS": "Folders that the service may read files from, separated by commas; without it, none.";
+    FORGE_OUT_DIR = "FORGE_OUT_DIR": "The folder that `out` of a request to the service is below.";
+    FORGE_PORT = "FORGE_PORT": "The port of the service, 8086 without it.";
+    FORGE_DEFAULT_UPSTREAM = "FORGE_DEFAULT_UPSTREAM": "Where the service reads the ontology when a notification does not say.";
+    FORGE_API_TOKENS = "FORGE_API_TOKENS": "Bearer tokens that may write through the service, separated by commas.";
+    FORGE_SIGNING_KEY = "FORGE_SIGNING_KEY": "The file of the key that artifacts are signed with; the node's identity without it.";
+    FORGE_OPEN_SNAPSHOTS = "FORGE_OPEN_SNAPSHOTS": "When set, the service gives ontology snapshots to everybody.";
+    OCI_USERNAME = "FORGE_OCI_USERNAME": "Who artifacts are published to a registry as.";
+    OCI_PASSWORD = "FORGE_OCI_PASSWORD": "The password or token for that.";
+    WEBHOOK_HMAC_SECRET = "WEBHOOK_HMAC_SECRET": "Secrets that notifications are signed with, separated by commas while one is replaced.";
+    WEBHOOK_SIGNATURE_HEADER = "WEBHOOK_SIGNATURE_HEADER": "The header of a notification's signature, `X-Hub-Signature-256` without it.";
+    WEBHOOK_SIGNATURE_PREFIX = "WEBHOOK_SIGNATURE_PREFIX": "What stands before the signature's digits, `sha256=` without it.";
+    WEBHOOK_MODE = "WEBHOOK_MODE": "`body-only` for senders that sign the body alone.";
+    CODEGEN_TOOLS = "ALLOYWORKS_CODEGEN_TOOLS": "The folder of the compilers that generated files are tried with.";
+    CARGO_HOME = "CARGO_HOME": "Where Cargo keeps its packages; handed on to it.";
+    RUSTUP_HOME = "RUSTUP_HOME": "Where Rust's compilers are; handed on to Cargo.";
+    LOG_LEVEL = "LOG_LEVEL": "What the service logs: `info`, or `error`.";
+}
+
 /// What programs that stages start are given of the environment.
 pub const TOOLS: &[Variable] = &[PATH, LIBRARY_PATH, CUDA_DEVICES];
 
@@ -51,7 +83,8 @@ const HUB: &[(&str, &str)] = &[];
 
 /// Every variable, for the reference: name and what it does.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
-    ALL.iter().map(|variable| (variable.name, variable.summary)).chain(HUB.iter().copied())
+    let own = ALL.iter().chain(if cfg!(feature = "codegen") { CODEGEN } else { &[] });
+    own.map(|variable| (variable.name, variable.summary)).chain(HUB.iter().copied())
 }
 
 /// All of them but those of the Hub.

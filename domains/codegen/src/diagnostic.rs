@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How much a diagnostic weighs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Nothing is generated.
@@ -18,7 +18,7 @@ pub enum Severity {
 ///
 /// # Source
 /// Codegen, section 14. Codes are stable: `E-…` are errors, `W-…` warnings, `I-…` information.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Diagnostic {
     /// What is wrong, for programs.
     pub code: String,

@@ -28,7 +28,7 @@ pub use renames::Renames;
 ///
 /// # Source
 /// Codegen, section 11.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
     /// Nothing that programs see.
@@ -63,7 +63,7 @@ impl Class {
 }
 
 /// A step from one semantic version to a later one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
     /// The version may stay.
@@ -90,7 +90,7 @@ impl Step {
 }
 
 /// For whom data still fits, among the generated contracts of the wire profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reach {
     /// Every language.
@@ -102,7 +102,7 @@ pub enum Reach {
 }
 
 /// One difference between two versions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Change {
     /// How much it costs.
     pub class: Class,
@@ -148,7 +148,7 @@ impl Change {
 }
 
 /// A version of an ontology, as a comparison names it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Side {
     /// Its version.
     pub version: String,
@@ -163,7 +163,7 @@ impl Side {
 }
 
 /// Everything that differs between two versions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Diff {
     /// The version compared with.
     pub old: Side,

@@ -14,10 +14,11 @@ mod rdf;
 mod shapes;
 mod yaml;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aw_alloy::digest::Digest;
 
+pub use crate::diff::{Facts, Renames};
 pub use format::Format;
 
 use crate::diagnostic::{self, Diagnostic, Severity};
@@ -49,7 +50,8 @@ pub struct ReadOptions {
 }
 
 /// What RDF is read as.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Vocabulary {
     /// The constrained forge vocabulary with its `f:Model`.
     #[default]
@@ -112,30 +114,6 @@ pub struct Ontology {
     pub accounting: Accounting,
     /// What was lost or is worth knowing; no errors. Sorted.
     pub diagnostics: Vec<Diagnostic>,
-}
-
-/// Former names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Renames {
-    /// The former name of a type or enumeration, by its name.
-    pub types: BTreeMap<String, String>,
-    /// The former name of a field or relation, by the names of its type and itself.
-    pub members: BTreeMap<(String, String), String>,
-}
-
-/// What a graph states of classes and properties, by IRI.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// Classes.
-    pub types: BTreeSet<String>,
-    /// Properties.
-    pub properties: BTreeSet<String>,
-    /// A property and a class in its domain.
-    pub domains: BTreeSet<(String, String)>,
-    /// A property and a class or datatype in its range.
-    pub ranges: BTreeSet<(String, String)>,
-    /// A class and a superclass.
-    pub superclasses: BTreeSet<(String, String)>,
 }
 
 /// Where the triples of a graph went: each is in the model or in a diagnostic.

@@ -2,10 +2,15 @@
 //!
 //! An ontology becomes a [`model::Model`], whatever it was written in; everything after that reads the model alone.
 
+#![allow(clippy::result_large_err, reason = "an operation makes one error, and ends with it")]
+
 pub mod delivery;
 pub mod diagnostic;
 pub mod diff;
+pub mod doctor;
+mod domain;
 pub mod emit;
+pub mod forge;
 pub mod input;
 pub mod model;
 pub mod net;
@@ -14,3 +19,6 @@ pub mod objects;
 pub mod service;
 pub mod smoke;
 pub mod source;
+mod stages;
+
+pub use domain::Codegen;

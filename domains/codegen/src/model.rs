@@ -1,16 +1,18 @@
 //! The model: what an ontology says, whatever it was written in.
 //!
-//! Front ends make a [`Model`], [`digest`] identifies it, emitters read it. The published model has types with fields, relations and
+//! Front ends make a [`Model`], [`ModelDigest`] identifies it, emitters read it. The published model has types with fields, relations and
 //! states, and processes. Ontologies in the wild also have superclasses, enumerations and values of several ranges; a model that uses
 //! any of these is of the second revision (`"ir":"2"`), so that a model that uses none keeps its digest.
 
 mod check;
 mod digest;
 mod names;
+mod read;
 
 pub use check::{INHERITANCE_MAX, NAME_MAX, check};
 pub use digest::{ModelDigest, ir_json};
 pub use names::{camel, is_member_name, is_namespace, is_type_name, local_name, member_name, pascal, snake};
+pub use read::{ModelError, from_ir_json};
 
 use std::collections::BTreeMap;
 

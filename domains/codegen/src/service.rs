@@ -1,6 +1,22 @@
-//! What a service of the forge needs, without any server: who may ask, and what was asked before.
+//! The forge as a service: signed notifications in, jobs, generation and ingestion over HTTP.
+//!
+//! Everything that writes needs a token, every error is a problem document (RFC 9457), and what a request may read and write is bounded by the
+//! settings. [`crate::forge`] does the work; nothing here knows how contracts are made. Who may ask and what was asked before is told
+//! without any server.
+//!
+//! # Source
+//! Codegen, section 12.
 
+#[cfg(feature = "service")]
+mod http;
+#[cfg(feature = "service")]
+mod jobs;
 pub mod webhook;
+
+#[cfg(feature = "service")]
+pub use http::{Level, Log, ServeError, Settings, Stop, header_name, jobs_folder, serve, stop};
+#[cfg(feature = "service")]
+pub use jobs::{Job, JobError, JobState, Jobs, Outcome, Task};
 
 use subtle::ConstantTimeEq as _;
 

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::emit::{Emitted, Target};
 
 /// What became of compiling a target's files.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum Smoke {
     /// A compiler took them.
@@ -55,7 +55,7 @@ impl Smoke {
 }
 
 /// One thing a compiler said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Finding {
     /// The generated file; empty when the compiler named none.
     pub file: String,

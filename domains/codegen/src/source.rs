@@ -21,7 +21,7 @@ use crate::diagnostic::Diagnostic;
 use crate::net::{Network, NetworkError, Secret};
 
 pub use format::SourceFormat;
-pub use location::{Location, ObjectLocation, Provider};
+pub use location::{Location, ObjectLocation, Provider, file_uri};
 pub use state::{Asked, Generated, NoChange, State, StateError};
 
 /// Longest source, in bytes.
@@ -140,6 +140,19 @@ impl SourceError {
 }
 
 impl Sources {
+    /// Whether a source may be read. Nothing is fetched, and no name is resolved.
+    ///
+    /// # Errors
+    /// [`SourceError`] that fetching it would give.
+    pub fn allows(&self, location: &Location) -> Result<(), SourceError> {
+        match location {
+            Location::File(path) => file::allowed(path, self.roots.as_deref()),
+            Location::Http(url) => Ok(self.network.permits(&url.origin, &url.origin)?),
+            // What an object store gives is a matter of the credentials this process was given for it.
+            Location::Object(_) => Ok(()),
+        }
+    }
+
     /// Reads a source. With the validator of the last generated state the source may answer that nothing changed.
     ///
     /// # Errors

@@ -2,6 +2,8 @@
 
 use crate::registry::Command;
 
+#[cfg(feature = "codegen")]
+pub(crate) mod codegen;
 pub mod data_delete;
 pub mod data_fork;
 pub mod data_get;
@@ -36,7 +38,7 @@ pub mod verify;
 
 /// Every command, in the order people meet them.
 pub fn registry() -> Vec<Command> {
-    vec![
+    let mut commands = vec![
         plan::command(),
         run::command(),
         validate::command(),
@@ -62,9 +64,11 @@ pub fn registry() -> Vec<Command> {
         seal_check::command(),
         seal_export::command(),
         seal_import::command(),
-        gc::command(),
-        doctor::command(),
-    ]
+    ];
+    #[cfg(feature = "codegen")]
+    commands.extend(codegen::commands());
+    commands.extend([gc::command(), doctor::command()]);
+    commands
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::model::{Model, Range};
 pub type Edge = (String, String);
 
 /// The terms of an ontology and their edges.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Facts {
     /// Types and enumerations.
     pub types: BTreeSet<String>,
@@ -82,7 +82,7 @@ impl Facts {
 }
 
 /// Facts that went and came.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FactsChange {
     /// Those that the newer ontology no longer has.
     pub removed: Facts,

@@ -8,7 +8,7 @@ use super::Class;
 macro_rules! kinds {
     ($($class:ident { $($(#[$about:meta])* $kind:ident = $name:literal,)+ })+) => {
         /// What kind of change something is. The order is that of reports.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
         pub enum Kind { $($($(#[$about])* #[serde(rename = $name)] $kind,)+)+ }
 
         impl Kind {

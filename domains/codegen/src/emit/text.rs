@@ -26,7 +26,8 @@ pub(super) fn one_line(text: &str) -> String {
 
 /// One line that ends no comment of any target: what could is taken apart by a space.
 pub(super) fn harmless(text: &str) -> String {
-    one_line(text).replace("*/", "* /").replace("\"\"", "\" \"").replace('\\', "/")
+    // Twice: of three quotes the first round leaves two that touch.
+    one_line(text).replace("*/", "* /").replace("\"\"", "\" \"").replace("\"\"", "\" \"").replace('\\', "/")
 }
 
 /// The label of a type, on one line.
@@ -43,9 +44,12 @@ pub(super) fn xml(text: &str) -> String {
 /// The inside of a Python docstring.
 pub(super) fn docstring(text: &str) -> String {
     let mut inside = text.replace('\\', "\\\\").replace("\"\"\"", "\\\"\\\"\\\"");
-    if inside.ends_with('"') && !inside.ends_with("\\\"") {
-        inside.truncate(inside.len() - 1);
-        inside.push_str("\\\"");
+    // A quote at the end would join those that close; after an even number of backslashes it is not escaped yet.
+    let open = inside.strip_suffix('"').map(|before| (before.len(), before.len() - before.trim_end_matches('\\').len()));
+    if let Some((at, backslashes)) = open
+        && backslashes % 2 == 0
+    {
+        inside.insert(at, '\\');
     }
     inside
 }

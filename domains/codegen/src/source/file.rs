@@ -27,6 +27,14 @@ pub(super) fn fetch(path: &Path, roots: Option<&[PathBuf]>) -> Result<Fetched, S
     Ok(Fetched { bytes, source_uri, validator: None, content_type: None, not_modified: false })
 }
 
+/// Whether a file lies under one of the roots, links followed.
+pub(super) fn allowed(path: &Path, roots: Option<&[PathBuf]>) -> Result<(), SourceError> {
+    match roots {
+        None => Ok(()),
+        Some(roots) => open_under(path, roots).map(|_| ()),
+    }
+}
+
 fn open(path: &Path) -> std::io::Result<File> {
     // Without NONBLOCK, opening a FIFO someone put there would wait for ever.
     OpenOptions::new().read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed()).open(path)

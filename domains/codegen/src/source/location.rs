@@ -115,7 +115,7 @@ impl Location {
     }
 
     /// The name whose extension says a format, when nothing else does.
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::File(path) => path.file_name().and_then(|name| name.to_str()).unwrap_or_default(),
             Self::Http(url) => url.path.split('?').next().unwrap_or_default(),
@@ -150,7 +150,7 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 /// A path as a `file://` address.
-pub(super) fn file_uri(path: &Path) -> String {
+pub fn file_uri(path: &Path) -> String {
     use std::fmt::Write as _;
     use std::os::unix::ffi::OsStrExt as _;
     let mut uri = String::from("file://");

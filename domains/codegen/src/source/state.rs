@@ -15,7 +15,7 @@ use crate::delivery::{DiskError, disk};
 const STATE_BYTES_MAX: u64 = 64 << 20;
 
 /// Why nothing has to be generated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NoChange {
     /// The source says so.

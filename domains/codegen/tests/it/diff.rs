@@ -407,7 +407,7 @@ fn versions_move_as_far_as_changes_demand() {
         after.version = new.to_owned();
         match kind {
             None | Some(Step::None) => {}
-            Some(Step::Patch) => drop(object(&mut after, "User").annotations.clear()),
+            Some(Step::Patch) => object(&mut after, "User").annotations.clear(),
             Some(Step::Minor) => after.types.push(ObjectType { name: "More".to_owned(), ..ObjectType::default() }),
             Some(Step::Major) => drop(object(&mut after, "User").fields.remove(0)),
         }

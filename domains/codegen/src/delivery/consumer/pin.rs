@@ -13,7 +13,7 @@ use crate::delivery::manifest::is_target;
 ///
 /// # Source
 /// Codegen, section 11. `keys` is of this implementation: whose signature counts here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pin {
     /// The version that was staged last.
@@ -32,18 +32,20 @@ pub struct Pin {
 }
 
 /// One pinned version.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pinned {
     /// The artifact.
+    #[schemars(with = "String")]
     pub artifact: ArtifactName,
     /// SHA-256 of its manifest.
     #[serde(with = "hex")]
+    #[schemars(with = "String")]
     pub manifest_sha256: Digest,
 }
 
 /// One of the two versions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Active {
     /// The one that was staged last.

@@ -10,7 +10,7 @@ use crate::delivery::verify::{check, check_sums, expected};
 use crate::delivery::{FILE_BYTES_MAX, FILES_MAX, Manifest, Trust, Verified, VerifyError};
 
 /// What was found in a version's folder.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct VersionReport {
     /// Files that are gone.
     pub missing: Vec<String>,

@@ -1,0 +1,132 @@
+//! What several of the verbs take, and how a fault of the forge is told.
+
+use std::path::{Path, PathBuf};
+
+use codegen::delivery::ConsumerError;
+use codegen::diagnostic::{Diagnostic, Severity as Weight};
+use codegen::forge::{Fault, FaultKind, Reading};
+use codegen::input::Vocabulary;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::exit::ExitCode;
+use crate::report::{Place, Report, Severity};
+
+/// How an ontology is read.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ReadingParameters {
+    /// What RDF is read as: `forge`, the constrained vocabulary with its `f:Model`; `ontology`, RDFS, OWL, SHACL and schema.org as they are
+    /// found; `auto`, the first when any of its terms is used.
+    #[serde(default)]
+    vocabulary: VocabularyParameter,
+    /// The model's version, for ontologies that do not say it.
+    #[schemars(extend("x-value-name" = "VERSION"))]
+    ontology_version: Option<String>,
+    /// The namespace of generated code, for ontologies that do not say it.
+    #[schemars(extend("x-value-name" = "NAME"))]
+    namespace: Option<String>,
+    /// A range that has no scalar of its own, and the scalar that stands for it, as `<iri>=string`. May be given several times.
+    #[serde(default)]
+    #[schemars(extend("x-value-name" = "IRI=SCALAR"))]
+    lossy_range: Vec<String>,
+    /// Shapes the ontology has to satisfy besides the built-in ones. May be given several times.
+    #[serde(default)]
+    #[schemars(extend("x-value-name" = "SOURCE"))]
+    shapes: Vec<String>,
+    /// Whether what is ignored is an error.
+    #[serde(default)]
+    strict: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum VocabularyParameter {
+    /// The constrained vocabulary.
+    #[default]
+    Forge,
+    /// Ontologies as they are found.
+    Ontology,
+    /// The first when any of its terms is used.
+    Auto,
+}
+
+impl ReadingParameters {
+    pub(super) fn reading(&self) -> Result<Reading, Report> {
+        Ok(Reading {
+            vocabulary: Some(match self.vocabulary {
+                VocabularyParameter::Forge => Vocabulary::Forge,
+                VocabularyParameter::Ontology => Vocabulary::Ontology,
+                VocabularyParameter::Auto => Vocabulary::Auto,
+            }),
+            version: self.ontology_version.clone(),
+            namespace: self.namespace.clone(),
+            lossy_ranges: self.lossy_range.clone(),
+            shapes: self.shapes.iter().map(|shapes| source(shapes)).collect::<Result<_, _>>()?,
+            strict: self.strict,
+        })
+    }
+}
+
+/// A source as the forge names it: what has no scheme is a file of the working folder.
+pub(super) fn source(text: &str) -> Result<String, Report> {
+    if text.contains("://") {
+        return Ok(text.to_owned());
+    }
+    let path = std::fs::canonicalize(text).map_err(|error| {
+        let place = Place { file: Some(text.to_owned()), ..Place::default() };
+        Report::new(ExitCode::Refused, "source", format!("the source cannot be read: {error}")).at(place)
+    })?;
+    Ok(codegen::source::file_uri(&path))
+}
+
+/// A folder to write to, from wherever the program was started.
+pub(super) fn folder(path: &Path) -> Result<PathBuf, Report> {
+    std::path::absolute(path).map_err(|error| Report::from_error(ExitCode::Environment, "folder", &error))
+}
+
+/// How the program ends for a fault.
+///
+/// # Source
+/// Codegen, section 12.
+fn exit_code(kind: FaultKind) -> ExitCode {
+    match kind {
+        FaultKind::Destructive => ExitCode::Refused,
+        FaultKind::Shapes => ExitCode::Stage,
+        FaultKind::Request => ExitCode::Usage,
+        FaultKind::Environment => ExitCode::Environment,
+        FaultKind::Cancelled => ExitCode::Cancelled,
+        FaultKind::Forbidden
+        | FaultKind::Missing
+        | FaultKind::Conflict
+        | FaultKind::TooLarge
+        | FaultKind::Format
+        | FaultKind::Ontology
+        | FaultKind::Smoke
+        | FaultKind::Upstream => ExitCode::No,
+    }
+}
+
+/// A fault as the surface shows it, with every single thing that was wrong.
+pub(super) fn report(fault: Fault) -> Report {
+    let code = exit_code(fault.kind);
+    let mut report = Report::new(code, fault.kind.name(), fault.detail);
+    report.problems = fault.diagnostics.into_iter().map(|diagnostic| problem(diagnostic, code)).collect();
+    report
+}
+
+fn problem(diagnostic: Diagnostic, code: ExitCode) -> Report {
+    let target = diagnostic.target.map(|target| format!(" ({target})")).unwrap_or_default();
+    let mut report = Report::new(code, &diagnostic.code, format!("{}{target}", diagnostic.message));
+    report.severity = if diagnostic.severity == Weight::Error { Severity::Error } else { Severity::Warning };
+    report.at(Place { member: Some(diagnostic.subject), ..Place::default() })
+}
+
+/// Why a consumer could not be changed.
+pub(super) fn consumer_report(error: ConsumerError) -> Report {
+    let code = match &error {
+        ConsumerError::Disk(_) => ExitCode::Environment,
+        _ => ExitCode::No,
+    };
+    Report::from_error(code, "consumer", &error)
+}

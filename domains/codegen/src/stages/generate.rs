@@ -1,0 +1,79 @@
+//! `generate`: the contracts of every target.
+
+use aw_alloy::recipe::Recipe;
+use aw_domain::{Context, Estimate, Failure, Inputs, Output, PlanRequest, Problem, Reads, Stage};
+use serde_json::{Map, Value, json};
+
+use super::configurations::{Generate as Config, ProfileName};
+use super::{GENERATED, MODEL, config, model, planned_config, refused, written};
+use crate::diagnostic;
+use crate::emit::{Emitter, Options, Profile, Target};
+use crate::forge::VERSION;
+
+/// Writes the contracts.
+pub(crate) struct Generate;
+
+impl Stage for Generate {
+    fn code_version(&self) -> u32 {
+        1
+    }
+
+    fn reads(&self, stage: &Value, _: &Recipe) -> Result<Reads, Vec<Problem>> {
+        targets(&config(stage)?)?;
+        Ok(Reads { folders: vec![MODEL.to_owned()], ..Reads::default() })
+    }
+
+    fn plan(&self, request: &PlanRequest<'_>) -> Result<Estimate, Vec<Problem>> {
+        Ok(Estimate { seconds: Some(1.0), memory_bytes: 256 << 20, facts: request.facts.clone(), ..Estimate::default() })
+    }
+
+    fn run(&self, stage: &Value, inputs: &Inputs, context: &mut Context<'_>) -> Result<Output, Failure> {
+        let config: Config = planned_config(stage)?;
+        let targets = targets(&config).map_err(|_| Failure::new("bug", "this is a bug: a planned target is none"))?;
+        let model = model(inputs)?;
+        let profile = match config.profile {
+            ProfileName::Wire => Profile::Wire,
+            ProfileName::Plain => Profile::Plain,
+        };
+        let options = Options { profile, ..Options::new(VERSION) };
+        let emitter = Emitter::new(&model, &options).map_err(|found| refused(&found))?;
+        let (mut writes, mut measured, mut diagnostics) = (Vec::new(), Map::new(), Vec::new());
+        for target in targets {
+            context.check_cancelled()?;
+            let emitted = emitter.emit(target).map_err(|found| refused(&found))?;
+            let bytes: usize = emitted.files.iter().map(|file| file.bytes.len()).sum();
+            for file in &emitted.files {
+                writes.push(written(context, &format!("{GENERATED}/{}/{}", target.name(), file.path), &file.bytes)?);
+            }
+            let said = json!({"files": emitted.files.len(), "bytes": bytes, "warnings": emitted.diagnostics.len()});
+            measured.insert(target.name().to_owned(), said);
+            diagnostics.extend(emitted.diagnostics);
+        }
+        diagnostic::sort(&mut diagnostics);
+        let diagnostics = serde_json::to_vec_pretty(&diagnostics).map_err(|error| Failure::from_error("bug", &error))?;
+        writes.push(written(context, "generated/diagnostics.json", &diagnostics)?);
+        let measurements = json!({"profile": profile.name(), "targets": measured});
+        Ok(Output { writes, replaces: vec![GENERATED.to_owned()], measurements, observations: json!({}), ..Output::default() })
+    }
+}
+
+fn targets(config: &Config) -> Result<Vec<Target>, Vec<Problem>> {
+    let Some(names) = &config.targets else { return Ok(Target::LANGUAGES.to_vec()) };
+    let known: Vec<&str> = Target::ALL.iter().map(|target| target.name()).collect();
+    let (mut targets, mut problems) = (Vec::new(), Vec::new());
+    for (at, name) in names.iter().enumerate() {
+        match Target::from_name(name) {
+            Some(target) => targets.push(target),
+            None => {
+                let problem = Problem::new("target", format!("targets[{at}]"), format!("`{name}` is no target"));
+                problems.push(problem.suggest(name, known.iter().copied()));
+            }
+        }
+    }
+    if names.is_empty() {
+        problems.push(Problem::new("target", "targets", "no target is named").hint("leave `targets` out for every language"));
+    }
+    targets.sort();
+    targets.dedup();
+    if problems.is_empty() { Ok(targets) } else { Err(problems) }
+}
