@@ -1,11 +1,7 @@
 //! Tests of the domain `codegen`.
 #![allow(clippy::unwrap_used, reason = "a failed assumption of a test is a failed test")]
-<<<<<<< HEAD
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "tests say what they skip and what they measured")]
-=======
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "what is skipped is said, and what was counted")]
 #![allow(clippy::result_large_err, reason = "an operation makes one error, and ends with it")]
->>>>>>> svc-new
 
 mod artifacts;
 mod check;
