@@ -28,7 +28,8 @@ pub const NO_COLOR: Variable = Variable { name: "NO_COLOR", summary: "When set t
 /// The folder of llama.cpp's programs.
 pub const LLAMA_CPP: Variable = Variable {
     name: "ALLOYWORKS_LLAMA_CPP",
-    summary: "The folder of llama.cpp's programs (`llama-server`, `llama-perplexity`); without it they are looked for on `PATH`.",
+    summary: "The folder of llama.cpp's programs (`llama-server`, `llama-perplexity`); without it they are looked for on `PATH`, and a \
+              program with llama.cpp linked in uses that.",
 };
 /// Where programs of others are looked for.
 pub const PATH: Variable =

@@ -80,6 +80,14 @@ pub enum LlamaCppError {
         /// What is wrong with the request.
         what: String,
     },
+    /// The linked library failed.
+    #[error("the linked llama.cpp could not {doing}: {said}")]
+    Linked {
+        /// What it was doing.
+        doing: &'static str,
+        /// What it says of it.
+        said: String,
+    },
     /// A file that is handed to a program could not be written.
     #[error("cannot write `{path}`: {source}", path = path.display())]
     Write {

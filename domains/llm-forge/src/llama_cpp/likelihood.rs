@@ -21,7 +21,7 @@ use super::server::{COMPLETION, FIELDS, Probability, Server, unexpected};
 /// Added to the logit of a token that is to be chosen whatever the model thinks; the reported probability is taken before.
 const FORCE: f64 = 1e9;
 /// Natural logarithm of the smallest probability an `f32` holds: what a smaller one counts as.
-const LOG_PROBABILITY_MIN: f64 = -103.278_929_903_431_85;
+pub(super) const LOG_PROBABILITY_MIN: f64 = -103.278_929_903_431_85;
 /// Entries of the largest vocabulary for which a grammar is quicker.
 const VOCABULARY_MAX: usize = 8192;
 /// How many of the likeliest tokens are asked for to find one among them: the last is all of them.

@@ -1,13 +1,17 @@
 //! The one adapter to llama.cpp: its programs are started as child processes, asked over loopback or read from their output.
 //!
-//! Nothing of llama.cpp is linked. A GGUF file is judged by the program that people run it with.
+//! A GGUF file is judged by the program that people run it with. Nothing of llama.cpp is linked unless the feature `llama-cpp-linked` is
+//! chosen: then [`Adapter`] asks the library instead, where no folder of programs is named.
 //!
 //! # Source
 //! `tools/server/README.md` and `tools/perplexity/README.md` of llama.cpp.
 
+mod adapter;
 mod error;
 mod likelihood;
 mod line;
+#[cfg(feature = "llama-cpp-linked")]
+mod linked;
 mod perplexity;
 mod process;
 mod server;
@@ -21,6 +25,7 @@ use serde::Serialize;
 
 use crate::tools::Tools;
 
+pub use adapter::{Adapter, Loaded};
 pub use error::LlamaCppError;
 pub use likelihood::TokenLikelihood;
 pub use perplexity::{KlDivergence, Measured, Percentiles, TextSettings};
@@ -48,10 +53,13 @@ pub struct LlamaCpp {
 /// Which llama.cpp it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Version {
-    /// What `llama-server --version` says, its first line without the word `version`.
+    /// What `llama-server --version` says, its first line without the word `version`; of the linked library its own version, that of its
+    /// tensor library, and `linked`.
     pub version: String,
-    /// SHA-256 of `llama-server`: a build from a source archive knows no build number.
-    pub sha256: Digest,
+    /// SHA-256 of `llama-server`: a build from a source archive knows no build number. A linked library is part of the program, whose own
+    /// hash every artifact holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Digest>,
 }
 
 impl LlamaCpp {
@@ -89,7 +97,7 @@ impl LlamaCpp {
         std::fs::File::open(&self.server)
             .and_then(|mut file| std::io::copy(&mut file, &mut hasher))
             .map_err(|source| LlamaCppError::Start { program: SERVER, source })?;
-        Ok(Version { version, sha256: hasher.finish() })
+        Ok(Version { version, sha256: Some(hasher.finish()) })
     }
 
     /// A command with nothing of this process's environment but what [`Tools::environment`] lists: llama.cpp reads settings from it.

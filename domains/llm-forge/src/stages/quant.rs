@@ -16,7 +16,7 @@ use super::facts::Facts;
 use super::{GGUF, IMPORTANCE, MODEL, config, failed, path, planned_config};
 use crate::checkpoint::Checkpoint;
 use crate::gguf::{Conversion, GgufError, GgufModel, Importance, MEMORY_BYTES, Naming, architecture_of};
-use crate::llama_cpp::{LlamaCpp, LlamaCppError, ServerSettings};
+use crate::llama_cpp::{Adapter, ServerSettings};
 use crate::ranking;
 use crate::source::label;
 use crate::tokenizer::Tokenizer;
@@ -116,7 +116,7 @@ impl Stage for Quant {
         let mut facts = Facts::read(request.facts)?;
         let tiers = quant.tiers()?;
         let mut problems = Vec::new();
-        if let Err(error) = LlamaCpp::find(&self.tools) {
+        if let Err(error) = Adapter::find(&self.tools) {
             problems.push(problem("llama-cpp-missing", "", &error));
         }
         if let Some(corpus) = &quant.importance_matrix {
@@ -151,7 +151,7 @@ impl Stage for Quant {
     fn run(&self, stage: &Value, inputs: &Inputs, context: &mut Context<'_>) -> Result<Output, Failure> {
         let quant: QuantConfig = planned_config(stage)?;
         let tiers = quant.tiers().map_err(|problems| Failure::new("bug", format!("this is a bug: {problems:?}")))?;
-        let llama_cpp = LlamaCpp::find(&self.tools).map_err(failed("llama-cpp"))?;
+        let llama_cpp = Adapter::find(&self.tools).map_err(failed("llama-cpp"))?;
         let folder = &inputs.folders[MODEL];
         let model = Folder::open(folder).map_err(failed("gguf"))?;
         let naming = quant.naming(&inputs.source_label);
@@ -249,7 +249,7 @@ fn importance(quant: &QuantConfig, inputs: &Inputs) -> Result<Option<Importance>
 
 /// Loads a file in llama.cpp, holds its tokens against the model's own, and makes it generate.
 fn try_out(
-    llama_cpp: &LlamaCpp,
+    llama_cpp: &Adapter,
     file: &Path,
     tier: FileType,
     tokenizer: Option<&Tokenizer>,
@@ -258,9 +258,9 @@ fn try_out(
     let doing = format!("loading {} in llama.cpp", tier.name());
     context.progress(Progress { doing, done: 0, total: None, unit: Unit::Steps });
     let cancelled = || context.is_cancelled();
-    let tried = || -> Result<Option<String>, LlamaCppError> {
-        let server = llama_cpp.server(file, &ServerSettings::new(CONTEXT, context.threads()), &cancelled)?;
-        let tokens = server.tokenize(PROBE, true)?;
+    let settings = ServerSettings::new(CONTEXT, context.threads());
+    let tried = llama_cpp.with(file, &settings, &cancelled, |loaded| {
+        let tokens = loaded.tokenize(PROBE, true)?;
         if let Some(expected) =
             tokenizer.and_then(|tokenizer| tokenizer.encode(PROBE).ok()).filter(|expected| *expected != tokens)
         {
@@ -271,10 +271,9 @@ fn try_out(
                 expected.len()
             )));
         }
-        let completion = server.complete_tokens(&tokens, TOKENS, &[])?;
+        let completion = loaded.complete_tokens(&tokens, TOKENS, &[])?;
         Ok(completion.tokens.is_empty().then(|| "it generates nothing".to_owned()))
-    };
-    let tried = tried();
+    });
     context.check_cancelled()?;
     let failure =
         |why: String| Failure::new("tier-unusable", format!("the {} file does not work in llama.cpp: {why}", tier.name()));

@@ -34,8 +34,8 @@ fn tools() -> Tools {
     Tools { llama_cpp: aw_testkit::llama_cpp(), path, environment }
 }
 
-fn eval() -> std::sync::Arc<dyn Stage> {
-    let types = LlmForge::new(tools()).stage_types();
+fn eval(tools: Tools) -> std::sync::Arc<dyn Stage> {
+    let types = LlmForge::new(tools).stage_types();
     match types.into_iter().find(|stage| stage.name == "eval").map(|stage| stage.executor) {
         Some(Executor::Here(stage)) => stage,
         _ => panic!("`eval` runs here"),
@@ -201,6 +201,10 @@ impl Bench {
     }
 
     fn try_run(&self, config: &Value) -> (Result<Output, Failure>, BTreeMap<String, Vec<u8>>) {
+        self.try_run_with(tools(), config)
+    }
+
+    fn try_run_with(&self, tools: Tools, config: &Value) -> (Result<Output, Failure>, BTreeMap<String, Vec<u8>>) {
         let (out, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut files: BTreeMap<String, PathBuf> =
             ["code", "long", "questions", "problems"].into_iter().map(|name| (name.to_owned(), self.path(name))).collect();
@@ -218,7 +222,7 @@ impl Bench {
         };
         let clock = || "2026-01-01T00:00:00Z".to_owned();
         let mut context = Context::new(out.path().into(), scratch.path().into(), 1, None, &|| false, &|_| (), &clock);
-        let output = eval().run(config, &inputs, &mut context);
+        let output = eval(tools).run(config, &inputs, &mut context);
         (output, aw_testkit::files(out.path()))
     }
 }
@@ -368,6 +372,49 @@ fn the_file_that_ships_is_measured_through_llama_cpp() {
     let divergence = |output: &Output| rows(output)[3]["values"]["forged"].as_f64().unwrap();
     let (a, b) = (divergence(&ours), divergence(&theirs));
     assert!(a > 0.0 && b > 0.2 * a && b < 5.0 * a, "{a} here, {b} in llama.cpp");
+}
+
+/// The linked library gives the stage the figures the programs give, and the record says which it was.
+#[cfg(feature = "llama-cpp-linked")]
+#[test]
+fn the_linked_library_measures_what_the_programs_measure() {
+    if judge().is_none() {
+        return;
+    }
+    let bench = Bench::new();
+    for tier in [FileType::F32, FileType::Q4KM] {
+        bench.quantise(tier);
+        let benchmarks = json!([
+            {"name": "perplexity", "subset": "code"},
+            {"name": "multiple-choice", "subset": "questions"},
+            {"name": "humaneval", "subset": "problems", "promptForm": "completion", "maxNewTokens": 4},
+            {"name": "kl-divergence", "subset": "long"},
+        ]);
+        let config = json!({"benchmarks": benchmarks, "runtime": "gguf", "tier": tier.name()});
+        let run = |llama_cpp: Option<PathBuf>| {
+            let (output, files) = bench.try_run_with(Tools { llama_cpp, ..tools() }, &config);
+            (output.unwrap(), files)
+        };
+        let (ours, files) = run(None);
+        assert_eq!(ours.measurements["runtime"], json!(format!("llama.cpp {}, linked", tier.name())));
+        let version = ours.observations["runners"]["llamaCpp"]["version"].as_str().unwrap();
+        assert!(version.ends_with(", linked"), "{version}");
+        let (again, same) = run(None);
+        assert_eq!((&again.measurements, &same), (&ours.measurements, &files));
+        let Some(programs) = aw_testkit::llama_cpp() else { return };
+        let (theirs, _) = run(Some(programs));
+        let rows = |output: &Output| output.measurements["benchmarks"].as_array().unwrap().clone();
+        for (ours, theirs) in rows(&ours).iter().zip(rows(&theirs)) {
+            for variant in theirs["variants"].as_array().unwrap() {
+                let variant = variant.as_str().unwrap();
+                let (a, b) = (ours["values"][variant].as_f64().unwrap(), theirs["values"][variant].as_f64().unwrap());
+                println!("{} of {variant}, {}: linked {a}, programs {b}", ours["name"], tier.name());
+                assert!((a - b).abs() <= 2e-2 * b.abs(), "{variant}: {a} linked, {b} in the programs\n{ours}\n{theirs}");
+            }
+        }
+        let perplexity = |output: &Output| rows(output)[0]["values"]["base"].as_f64().unwrap();
+        assert!((perplexity(&ours) - perplexity(&theirs)).abs() <= 2e-3 * perplexity(&theirs));
+    }
 }
 
 #[test]
@@ -527,7 +574,13 @@ fn what_cannot_be_measured_is_refused_by_name() {
     let recipe = recipe();
     let refused = |benchmark: Value| {
         let config = json!({"benchmarks": [benchmark]});
-        eval().reads(&config, &recipe).unwrap_err().into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; ")
+        eval(tools())
+            .reads(&config, &recipe)
+            .unwrap_err()
+            .into_iter()
+            .map(|problem| problem.message)
+            .collect::<Vec<_>>()
+            .join("; ")
     };
     for (benchmark, word) in [
         (json!({"name": "humanevall", "subset": "x"}), "no benchmark `humanevall` is registered"),

@@ -19,7 +19,7 @@ use llm_forge::tokenizer::Tokenizer;
 use llm_forge::tools::Tools;
 use serde_json::json;
 
-fn tiny() -> PathBuf {
+pub(crate) fn tiny() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes/tiny-moe/model")
 }
 
@@ -31,7 +31,7 @@ fn naming(pre_tokenizer: Option<&str>) -> Naming {
     Naming { name: "Tiny MoE".into(), pre_tokenizer: pre_tokenizer.map(str::to_owned) }
 }
 
-fn written(folder: &Path, file_type: FileType, threads: usize) -> Vec<u8> {
+pub(crate) fn written(folder: &Path, file_type: FileType, threads: usize) -> Vec<u8> {
     let checkpoint = Checkpoint::open(folder).unwrap();
     let model = GgufModel::plan(folder, &config(folder), &checkpoint, "olmoe", &naming(None)).unwrap();
     let conversion = model.conversion(file_type).unwrap();
@@ -106,7 +106,7 @@ fn absent_programs_say_what_to_install() {
     assert!(matches!(LlamaCpp::find(&Tools::default()), Err(LlamaCppError::NotFound { folder: None, .. })));
 }
 
-const TEXT: &str =
+pub(crate) const TEXT: &str =
     "def total(values):\n    result = 0\n    for value in values:\n        result += value * 12\n    return result\n";
 
 /// The whole way: our file, their program, the same tokens and the same probabilities as our own forward pass.
@@ -213,7 +213,7 @@ fn what_does_not_load_says_why_and_cancelling_ends_a_request() {
 }
 
 /// Runs `quant` on the tiny model as a recipe would.
-fn quantised(tools: Tools, out: &Path, config: &serde_json::Value) -> Result<Output, Failure> {
+pub(crate) fn quantised(tools: Tools, out: &Path, config: &serde_json::Value) -> Result<Output, Failure> {
     let forge = LlmForge::new(tools);
     let stage = forge.stage_types().into_iter().find(|stage| stage.name == "quant").unwrap();
     let Executor::Here(stage) = stage.executor else { panic!("`quant` runs here") };
@@ -256,6 +256,8 @@ fn the_stage_writes_tiers_that_llama_cpp_runs() {
 #[test]
 fn the_stage_needs_llama_cpp() {
     let config = json!({"format": "gguf", "quantTypes": ["F16"]});
-    let failure = quantised(Tools::default(), tempfile::tempdir().unwrap().path(), &config).unwrap_err();
+    let nowhere = tempfile::tempdir().unwrap();
+    let tools = Tools { llama_cpp: Some(nowhere.path().into()), ..Tools::default() };
+    let failure = quantised(tools, tempfile::tempdir().unwrap().path(), &config).unwrap_err();
     assert!(failure.hint.as_deref().is_some_and(|hint| hint.contains("install llama.cpp")), "{failure:?}");
 }

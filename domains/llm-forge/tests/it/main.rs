@@ -17,6 +17,8 @@ mod harness;
 mod hostile;
 mod inputs;
 mod layouts;
+#[cfg(feature = "llama-cpp-linked")]
+mod linked;
 mod perplexity;
 mod planning;
 mod profile;

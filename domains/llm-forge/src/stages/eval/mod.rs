@@ -29,7 +29,7 @@ use crate::families::Model;
 use crate::forward::ExpertMask;
 use crate::gguf::Naming;
 use crate::hashes::model_hash_of;
-use crate::llama_cpp::LlamaCpp;
+use crate::llama_cpp::Adapter;
 use crate::ranking::{self, Ranking};
 use crate::tokenizer::Tokenizer;
 use crate::tools::Tools;
@@ -334,7 +334,7 @@ impl Eval {
             problems.push(if hint.is_empty() { problem } else { problem.hint(hint) });
         };
         if eval.runtime == Runtime::Gguf
-            && let Err(error) = LlamaCpp::find(&self.tools)
+            && let Err(error) = Adapter::find(&self.tools)
         {
             refuse("llama-cpp-missing", "runtime".into(), &error);
         }
@@ -362,9 +362,15 @@ impl Eval {
     }
 }
 
+/// Added to the code version where llama.cpp is linked: whole batches give other last digits than its programs, asked token by token.
+const LINKED: u32 = 1 << 16;
+/// Memory the linked llama.cpp takes beside the mapped file, roughly: its cache, its buffers and the logits of a batch.
+const LINKED_BYTES: u64 = 512 << 20;
+
 impl Stage for Eval {
     fn code_version(&self) -> u32 {
-        3
+        const VERSION: u32 = 3;
+        if Adapter::links(&self.tools) { VERSION + LINKED } else { VERSION }
     }
 
     fn measures_cycles(&self) -> bool {
@@ -444,7 +450,8 @@ impl Stage for Eval {
         }
         let seconds = facts.forward_seconds(bytes * variants, 1);
         let calibrating = eval.importance_matrix.as_ref().map_or(0, |_| alike::memory_bytes(&facts));
-        let memory_bytes = facts.forward_memory_bytes() + calibrating;
+        let linked = if eval.runtime == Runtime::Gguf && Adapter::links(&self.tools) { LINKED_BYTES } else { 0 };
+        let memory_bytes = facts.forward_memory_bytes() + calibrating + linked;
         let bytes_in = facts.weight_bytes() * variants + bytes;
         Ok(Estimate {
             bytes_in,
@@ -489,7 +496,10 @@ impl Stage for Eval {
             eval.benchmarks.iter().map(|benchmark| evaluation.benchmark(benchmark)).collect();
         let mut measurements = json!({"benchmarks": benchmarks?, "maxLength": eval.max_length});
         match &eval.tier {
-            Some(tier) => measurements["runtime"] = json!(format!("llama.cpp {tier}")),
+            Some(tier) => {
+                let how = if Adapter::links(&self.tools) { ", linked" } else { "" };
+                measurements["runtime"] = json!(format!("llama.cpp {tier}{how}"));
+            }
             None => measurements["precision"] = json!("f32 arithmetic on weights as stored"),
         }
         let tokens_per_second = evaluation.measurer.tokens as f64 / clock.elapsed().as_secs_f64().max(1e-9);

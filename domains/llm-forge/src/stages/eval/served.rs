@@ -14,7 +14,7 @@ use crate::checkpoint::Checkpoint;
 use crate::evaluation::humaneval;
 use crate::families::Model;
 use crate::gguf::{GgufError, GgufModel, Importance, Naming};
-use crate::llama_cpp::{LlamaCpp, LlamaCppError, Server, ServerSettings, TextSettings};
+use crate::llama_cpp::{Adapter, LlamaCppError, Loaded, ServerSettings, TextSettings};
 use crate::stages::failed;
 use crate::tools::Tools;
 
@@ -27,7 +27,7 @@ const SCORED_MIN: usize = 100;
 
 /// The files of one tier and the program that runs them.
 pub(super) struct Served {
-    llama_cpp: LlamaCpp,
+    llama_cpp: Adapter,
     files: BTreeMap<&'static str, PathBuf>,
 }
 
@@ -46,7 +46,7 @@ impl Served {
         base: Option<(&Model, Naming, Option<&Importance>)>,
         context: &Context<'_>,
     ) -> Result<Served, Failure> {
-        let llama_cpp = LlamaCpp::find(tools).map_err(failed("llama-cpp"))?;
+        let llama_cpp = Adapter::find(tools).map_err(failed("llama-cpp"))?;
         let ending = format!("-{}.gguf", tier.name());
         let mut found = Vec::new();
         for entry in std::fs::read_dir(gguf).map_err(failed("read"))? {
@@ -84,12 +84,12 @@ impl Served {
         variant: &str,
         tokens: usize,
         context: &Context<'_>,
-        work: impl FnOnce(&Server<'_>) -> Result<T, LlamaCppError>,
+        work: impl FnOnce(&mut Loaded<'_, '_>) -> Result<T, LlamaCppError>,
     ) -> Result<T, Failure> {
         let cancelled = || context.is_cancelled();
         // One more than the longest, since a likelihood is read by generating a token.
         let settings = ServerSettings::new(tokens.max(64) + 8, context.threads());
-        let served = self.llama_cpp.server(self.file(variant)?, &settings, &cancelled).and_then(|server| work(&server));
+        let served = self.llama_cpp.with(self.file(variant)?, &settings, &cancelled, work);
         context.check_cancelled()?;
         served.map_err(failed("llama-cpp"))
     }
@@ -103,13 +103,13 @@ impl Served {
         report: &dyn Fn(u64, u64) -> ControlFlow<()>,
     ) -> Result<Vec<f64>, Failure> {
         let longest = items.iter().map(|(tokens, _)| tokens.len()).max().unwrap_or_default();
-        self.serve(variant, longest, context, |server| {
+        self.serve(variant, longest, context, |loaded| {
             let mut found = Vec::with_capacity(items.len());
             for (tokens, from) in items {
                 if report(found.len() as u64, items.len() as u64).is_break() {
                     return Err(LlamaCppError::Cancelled);
                 }
-                let likelihoods = server.log_likelihood(&tokens[..*from], &tokens[*from..])?;
+                let likelihoods = loaded.log_likelihood(&tokens[..*from], &tokens[*from..])?;
                 found.push(likelihoods.iter().map(|token| token.log_probability).sum());
             }
             Ok(found)
@@ -126,13 +126,13 @@ impl Served {
         report: &dyn Fn(u64, u64) -> ControlFlow<()>,
     ) -> Result<Vec<String>, Failure> {
         let longest = prompts.iter().map(Vec::len).max().unwrap_or_default() + max_tokens;
-        self.serve(variant, longest, context, |server| {
+        self.serve(variant, longest, context, |loaded| {
             let mut found = Vec::with_capacity(prompts.len());
             for prompt in prompts {
                 if report(found.len() as u64, prompts.len() as u64).is_break() {
                     return Err(LlamaCppError::Cancelled);
                 }
-                let completion = server.complete_tokens(prompt, max_tokens, &humaneval::STOP)?;
+                let completion = loaded.complete_tokens(prompt, max_tokens, &humaneval::STOP)?;
                 found.push(humaneval::cut(&completion.text, &humaneval::STOP).to_owned());
             }
             Ok(found)
@@ -165,18 +165,11 @@ impl Served {
             );
             return Err(Failure::new("text-too-short", message).with_hint("take more examples, or a smaller `maxLength`"));
         }
-        let file = context.scratch().join("text.txt");
-        std::fs::write(&file, text).map_err(failed("write"))?;
         let cancelled = || context.is_cancelled();
-        let logits = context.scratch().join("logits.bin");
-        let (base, forged) = (self.file(BASE)?, self.file(variant)?);
-        let measured = self
-            .llama_cpp
-            .write_logits(base, &file, &logits, &settings, &cancelled)
-            .and_then(|()| self.llama_cpp.kl_divergence(forged, &logits, &settings, &cancelled));
+        let files = [self.file(BASE)?, self.file(variant)?];
+        let measured = self.llama_cpp.divergence(files, text, context.scratch(), &settings, &cancelled);
         context.check_cancelled()?;
         let measured = measured.map_err(failed("llama-cpp"))?;
-        std::fs::remove_file(&logits).map_err(failed("write"))?;
         Ok((measured.mean.value, json!({"chunk": settings.context, "chunks": chunks, "llamaCpp": measured})))
     }
 }
