@@ -1,7 +1,7 @@
 //! Reading an ontology: from bytes of a stated format to a checked model.
 //!
-//! [`read`] is the one entry point. YAML is read by [`yaml`]; RDF by the front end that [`Vocabulary`] says: the constrained forge
-//! vocabulary, or ontologies as they are found (RDFS, OWL, SHACL, schema.org).
+//! [`read`] is the one entry point. YAML has a front end of its own; RDF is read as [`Vocabulary`] says: by the constrained forge vocabulary,
+//! or as ontologies are found (RDFS, OWL, SHACL, schema.org).
 //!
 //! # Source
 //! Codegen, sections 3 to 7.
