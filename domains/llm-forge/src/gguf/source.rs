@@ -383,7 +383,10 @@ mod tests {
             };
             let expected = if sign == 1 { -magnitude } else { magnitude };
             let found = f64::from(e4m3(bits));
-            assert!(found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan(), "{bits:#04x}: {found}, expected {expected}");
+            assert!(
+                found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan(),
+                "{bits:#04x}: {found}, expected {expected}"
+            );
         }
         assert!(e4m3(0x7e).to_bits() == 448_f32.to_bits());
     }
