@@ -58,8 +58,8 @@ struct Parameters {
     #[schemars(extend("x-value-name" = "TARGET"))]
     target: Vec<String>,
     /// How members are named in JSON: `wire`, as the ontology declares them in every language, or `plain`, as each language writes them.
-    #[serde(default)]
-    profile: ProfileParameter,
+    #[schemars(extend("x-value-name" = "PROFILE"))]
+    profile: Option<String>,
     /// The folder that gets the files, a folder for each target. Without it nothing is written.
     #[schemars(extend("x-value-name" = "FOLDER"))]
     out: Option<PathBuf>,
@@ -77,24 +77,12 @@ struct Parameters {
     reading: ReadingParameters,
 }
 
-/// How members are named in JSON.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum ProfileParameter {
-    /// As the ontology declares them.
-    #[default]
-    Wire,
-    /// As each language writes them.
-    Plain,
-}
+/// How members are named in JSON when nobody says.
+const PROFILE: &str = "wire";
 
-impl ProfileParameter {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Wire => "wire",
-            Self::Plain => "plain",
-        }
-    }
+/// The profile of a request; the forge refuses a name that is none.
+pub(super) fn profile(named: Option<String>) -> String {
+    named.unwrap_or_else(|| PROFILE.to_owned())
 }
 
 /// The targets of a request: those that are named, or every language.
@@ -120,7 +108,7 @@ impl Outcome for GenerateResult {
 fn run(environment: &Environment, parameters: Parameters, _: &Surface<'_>) -> Result<GenerateResult, Report> {
     let request = GenerateRequest {
         target: targets(parameters.target),
-        profile: parameters.profile.name().to_owned(),
+        profile: profile(parameters.profile),
         out: parameters.out.as_deref().map(folder).transpose()?,
         allow_destructive: parameters.allow_destructive,
         smoke: parameters.smoke,

@@ -4,7 +4,7 @@ use codegen::forge::{GenerateRequest, Generated};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::generate::{ProfileParameter, targets};
+use super::generate::{profile, targets};
 use super::settings::forge;
 use super::support::{ReadingParameters, report, source};
 use crate::environment::Environment;
@@ -43,8 +43,8 @@ struct Parameters {
     #[schemars(extend("x-value-name" = "TARGET"))]
     target: Vec<String>,
     /// How members are named in JSON: `wire` or `plain`.
-    #[serde(default)]
-    profile: ProfileParameter,
+    #[schemars(extend("x-value-name" = "PROFILE"))]
+    profile: Option<String>,
     /// Something that may be destroyed, as the comparison names it. May be given several times.
     #[serde(default)]
     #[schemars(extend("x-value-name" = "NAME"))]
@@ -62,7 +62,7 @@ impl Outcome for Generated {}
 fn run(environment: &Environment, parameters: Parameters, _: &Surface<'_>) -> Result<Generated, Report> {
     let request = GenerateRequest {
         target: targets(parameters.target),
-        profile: parameters.profile.name().to_owned(),
+        profile: profile(parameters.profile),
         allow_destructive: parameters.allow_destructive,
         allow_unverified: parameters.allow_unverified,
         publish: true,

@@ -18,8 +18,8 @@ use crate::report::{Place, Report, Severity};
 pub(super) struct ReadingParameters {
     /// What RDF is read as: `forge`, the constrained vocabulary with its `f:Model`; `ontology`, RDFS, OWL, SHACL and schema.org as they are
     /// found; `auto`, the first when any of its terms is used.
-    #[serde(default)]
-    vocabulary: VocabularyParameter,
+    #[schemars(extend("x-value-name" = "VOCABULARY"))]
+    vocabulary: Option<String>,
     /// The model's version, for ontologies that do not say it.
     #[schemars(extend("x-value-name" = "VERSION"))]
     ontology_version: Option<String>,
@@ -39,32 +39,28 @@ pub(super) struct ReadingParameters {
     strict: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum VocabularyParameter {
-    /// The constrained vocabulary.
-    #[default]
-    Forge,
-    /// Ontologies as they are found.
-    Ontology,
-    /// The first when any of its terms is used.
-    Auto,
-}
-
 impl ReadingParameters {
     pub(super) fn reading(&self) -> Result<Reading, Report> {
         Ok(Reading {
-            vocabulary: Some(match self.vocabulary {
-                VocabularyParameter::Forge => Vocabulary::Forge,
-                VocabularyParameter::Ontology => Vocabulary::Ontology,
-                VocabularyParameter::Auto => Vocabulary::Auto,
-            }),
+            vocabulary: Some(self.vocabulary.as_deref().map_or(Ok(Vocabulary::Forge), vocabulary)?),
             version: self.ontology_version.clone(),
             namespace: self.namespace.clone(),
             lossy_ranges: self.lossy_range.clone(),
             shapes: self.shapes.iter().map(|shapes| source(shapes)).collect::<Result<_, _>>()?,
             strict: self.strict,
         })
+    }
+}
+
+fn vocabulary(name: &str) -> Result<Vocabulary, Report> {
+    match name {
+        "forge" => Ok(Vocabulary::Forge),
+        "ontology" => Ok(Vocabulary::Ontology),
+        "auto" => Ok(Vocabulary::Auto),
+        other => {
+            let message = format!("`{other}` is no vocabulary; expected `forge`, `ontology` or `auto`");
+            Err(Report::new(ExitCode::Usage, "vocabulary", message))
+        }
     }
 }
 
