@@ -46,11 +46,11 @@ fn ticket() -> Value {
 }
 
 #[test]
-fn three_domains_are_built_in_and_one_is_the_default() {
+fn four_domains_are_built_in_and_one_is_the_default() {
     let registry = built_in().unwrap();
-    assert_eq!(registry.ids(), ["llm-forge", "photo-provenance", "ticketing"]);
+    assert_eq!(registry.ids(), ["codegen", "llm-forge", "photo-provenance", "ticketing"]);
     assert_eq!(registry.default_domains(), ["llm-forge"]);
-    for (domain, type_byte) in [("llm-forge", 0x01), ("photo-provenance", 0xff), ("ticketing", 0xff)] {
+    for (domain, type_byte) in [("codegen", 0xff), ("llm-forge", 0x01), ("photo-provenance", 0xff), ("ticketing", 0xff)] {
         assert_eq!(registry.type_byte(domain), Some(type_byte));
     }
     for domain in ["photo-provenance", "ticketing"] {
