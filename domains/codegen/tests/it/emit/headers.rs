@@ -18,7 +18,7 @@ fn a_header_template_replaces_the_header() {
         ..Options::new("0.1.0")
     };
     let made = text(&reference::model(), Target::Rust, &options);
-    let expected = "// alloyworks-forge 0.1.0, {model} 1.0.0\n// d761e55d728951e1 of https://example.org/* / x\" \"\"/\n#![allow(dead_code)]\n";
+    let expected = "// alloyworks-forge 0.1.0, {model} 1.0.0\n// d761e55d728951e1 of https://example.org/* / x\" \" \"/\n#![allow(dead_code)]\n";
     assert!(made.starts_with(expected), "{made}");
 }
 
