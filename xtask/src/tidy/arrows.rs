@@ -100,7 +100,13 @@ pub fn core_knows_no_domain(repository: &Repository) -> Vec<String> {
 
 fn named_at(path: &str, text: &str, domain: &str) -> Vec<String> {
     let import = domain.replace('-', "_");
-    let names = |line: &str| line.contains(&format!("{import}::")) || line.trim_start().starts_with(&format!("use {import}"));
+    // `qrcodegen` is another crate's: a name begins and ends where no letter stands.
+    let letter = |c: char| c.is_alphanumeric() || c == '_';
+    let (called, used) = (format!("{import}::"), format!("use {import}"));
+    let names = |line: &str| {
+        let calls = line.match_indices(&called).any(|(at, _)| !line[..at].ends_with(letter));
+        calls || line.trim_start().strip_prefix(&used).is_some_and(|rest| !rest.starts_with(letter))
+    };
     let found = text.lines().enumerate().filter(|(_, line)| names(line));
     found.map(|(at, _)| format!("{path}:{}: the core names the domain crate `{domain}`", at + 1)).collect()
 }
@@ -160,6 +166,10 @@ mod tests {
             ["crates/aw-foundry/src/lib.rs:2: the core names the domain crate `llm-forge`"]
         );
         assert!(core("crates/aw-commands/src/lib.rs", "use llm_forge::families;\n").is_empty());
+        assert!(
+            core("crates/aw-foundry/src/lib.rs", "use myllm_forge::x;\nlet y = myllm_forge::x();\n").is_empty(),
+            "another crate"
+        );
         assert!(
             core("crates/aw-alloy/src/lib.rs", "let domain = \"llm-forge\";\n").is_empty(),
             "a recipe may name a domain by its id"

@@ -1,7 +1,7 @@
 //! How results and reports look to people. A result that has no page of its own is written as JSON, never left out.
 
 mod artifact;
-mod codegen;
+mod contracts;
 mod data;
 mod judge;
 mod key;
@@ -52,7 +52,7 @@ pub(crate) fn result(command: &str, result: Value, page: &mut Page) -> Result<()
         "key/list" => key::list(&from_value(result)?, page),
         "key/rotate" => key::rotated(&from_value(result)?, page),
         "key/import" => key::imported(&from_value(result)?, page),
-        name if name.starts_with("codegen/") => codegen::codegen(name, &result, page),
+        name if name.starts_with("codegen/") => contracts::contracts(name, &result, page),
         "store/gc" => node::gc(&from_value(result)?, page),
         "node/doctor" => node::doctor(&from_value(result)?, page),
         _ => page.raw(&format!("{result:#}")),

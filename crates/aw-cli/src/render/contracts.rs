@@ -8,7 +8,7 @@ use crate::page::{Page, Style};
 const LISTED: usize = 20;
 
 /// Draws the result of `codegen/<verb>`.
-pub(crate) fn codegen(name: &str, result: &Value, page: &mut Page) {
+pub(crate) fn contracts(name: &str, result: &Value, page: &mut Page) {
     match name {
         "codegen/generate" | "codegen/publish" => generated(result, page),
         "codegen/validate" => validated(result, page),
