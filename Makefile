@@ -34,8 +34,9 @@ demo: build  ## compact a real mixture-of-experts model, verify the proof, judge
 test: llama-cpp codegen-tools stores  ## format, lints, documentation, tests and repository rules
 	$(CARGO) xtask check
 
-parity: llama-cpp  ## compare with transformers and llama.cpp: goldens made anew, and shapes they do not have (says what to install)
+parity: llama-cpp codegen-tools  ## compare with transformers and llama.cpp, compile all of schema.org (says what to install)
 	$(CARGO) xtask parity --goldens
+	$(CARGO) test --package codegen --test it -- --ignored
 
 bench: build  ## measure against what people would use instead; some rows need BENCH="--python PYTHON", one with transformers
 	$(CARGO) run --release --package benches -- all $(BENCH)
