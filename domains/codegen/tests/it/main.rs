@@ -10,6 +10,7 @@ mod delivery;
 mod diff;
 mod emit;
 mod forge;
+mod history;
 mod model;
 #[cfg(feature = "object-stores")]
 mod objects;
