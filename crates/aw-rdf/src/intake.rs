@@ -3,17 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 
 use oxrdf::{
-    BlankNode, Dataset, Graph, GraphName, GraphNameRef, NamedOrBlankNode, NamedOrBlankNodeRef, Quad, QuadRef, Term, TermRef,
-    TripleRef,
+    BlankNode, Dataset, GraphName, GraphNameRef, NamedOrBlankNode, NamedOrBlankNodeRef, Quad, QuadRef, Term, TermRef, Triple,
 };
 
 use crate::problem::{Fault, Omission, Remark};
-use crate::{Document, Limits};
+use crate::{Document, Limits, Triples};
 
 /// Collects a document's statements within its limits.
 pub(crate) struct Intake<'a> {
     limits: &'a Limits,
-    graph: Graph,
+    triples: Triples,
     /// Statements of other graphs, by name.
     named: BTreeMap<String, usize>,
     /// All graphs, when they are wanted.
@@ -42,8 +41,8 @@ fn above(what: &'static str, limit: usize) -> Fault {
 impl<'a> Intake<'a> {
     /// For the default graph alone.
     pub fn new(limits: &'a Limits) -> Self {
-        let (graph, named, blank) = (Graph::new(), BTreeMap::new(), HashMap::new());
-        Self { limits, graph, named, whole: None, statements: 0, text: 0, blank }
+        let (triples, named, blank) = (Triples::new(), BTreeMap::new(), HashMap::new());
+        Self { limits, triples, named, whole: None, statements: 0, text: 0, blank }
     }
 
     /// For all graphs.
@@ -78,7 +77,7 @@ impl<'a> Intake<'a> {
                 dataset.insert(&quad);
             }
             (None, GraphName::DefaultGraph) => {
-                self.graph.insert(TripleRef::from(quad.as_ref()));
+                self.triples.insert(Triple::from(quad));
             }
             (None, name) => *self.named.entry(name.to_string()).or_default() += 1,
         }
@@ -129,7 +128,7 @@ impl<'a> Intake<'a> {
             remarks.truncate(kept);
             remarks.push(Remark { place: None, omission: Omission::More { count } });
         }
-        Document { graph: self.graph, prefixes, remarks }
+        Document { graph: self.triples, prefixes, remarks }
     }
 
     /// All graphs.

@@ -16,7 +16,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Graphs are those of [`oxrdf`], which is handed on here. Its graphs hold each triple once and **give their triples in another order
+//! What is read are [`Triples`], of the terms of [`oxrdf`], which is handed on here. They are each there once and **come in another order
 //! in each process**: whoever writes something that has to be the same twice sorts first, or takes the canonical form. Blank nodes
 //! are named `b0`, `b1` and so on in the order of reading, so that the same document gives the same names.
 //!
@@ -32,6 +32,7 @@ mod jsonld;
 mod limits;
 mod places;
 mod problem;
+mod triples;
 mod turtle;
 
 use std::collections::BTreeMap;
@@ -44,12 +45,13 @@ pub use oxrdf;
 pub use oxrdf::{Dataset, Graph};
 pub use places::Places;
 pub use problem::{Fault, Omission, Place, Problem, Remark};
+pub use triples::Triples;
 
 /// What a document holds.
 #[derive(Clone, Debug)]
 pub struct Document {
     /// Its default graph.
-    pub graph: Graph,
+    pub graph: Triples,
     /// The prefixes it declares, by name; the last of one name. Of JSON-LD, the terms of the outermost context that may be prefixes.
     pub prefixes: BTreeMap<String, String>,
     /// What it holds that is not in the graph, in the order of the document; at most [`Limits::reports`] and a count of the others.

@@ -11,7 +11,7 @@ mod nquads;
 
 use std::collections::BTreeMap;
 
-use oxrdf::{Dataset, Graph, GraphNameRef, QuadRef};
+use oxrdf::{Dataset, GraphNameRef, QuadRef, TripleRef};
 use sha2::{Digest, Sha256};
 
 pub use hash::Algorithm;
@@ -83,12 +83,12 @@ pub fn nquads(dataset: &Dataset, limits: &Limits) -> Result<String, CanonicalErr
     Ok(canonicalize(dataset, Algorithm::Sha256, limits)?.nquads)
 }
 
-/// A graph in canonical N-Triples: the canonical N-Quads of the dataset that has it as its default graph.
+/// A graph, given as its triples, in canonical N-Triples: the canonical N-Quads of the dataset that has it as its default graph.
 ///
 /// # Errors
 /// As [`canonicalize`].
-pub fn ntriples(graph: &Graph, limits: &Limits) -> Result<String, CanonicalError> {
-    let quads = graph.iter().map(|triple| triple.in_graph(GraphNameRef::DefaultGraph));
+pub fn ntriples<'a>(graph: impl IntoIterator<Item = TripleRef<'a>>, limits: &Limits) -> Result<String, CanonicalError> {
+    let quads = graph.into_iter().map(|triple| triple.in_graph(GraphNameRef::DefaultGraph));
     Ok(of_quads(quads, Algorithm::Sha256, limits)?.nquads)
 }
 
@@ -96,7 +96,7 @@ pub fn ntriples(graph: &Graph, limits: &Limits) -> Result<String, CanonicalError
 ///
 /// # Errors
 /// As [`canonicalize`].
-pub fn graph_digest(graph: &Graph, limits: &Limits) -> Result<[u8; 32], CanonicalError> {
+pub fn graph_digest<'a>(graph: impl IntoIterator<Item = TripleRef<'a>>, limits: &Limits) -> Result<[u8; 32], CanonicalError> {
     Ok(Sha256::digest(ntriples(graph, limits)?).into())
 }
 

@@ -4,11 +4,11 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use aw_rdf::canonical::{CanonicalError, Limits, graph_digest, nquads, ntriples};
-use aw_rdf::{Dataset, Format, Graph, read};
+use aw_rdf::{Dataset, Format, Graph, Triples, read};
 use oxttl::NQuadsParser;
 use proptest::prelude::*;
 
-fn graph(text: &str) -> Graph {
+fn graph(text: &str) -> Triples {
     read(text.as_bytes(), Format::Turtle, &aw_rdf::Limits::default(), None).unwrap().graph
 }
 
@@ -36,7 +36,7 @@ fn the_digest_is_that_of_the_lines() {
 }
 
 /// Each node of a clique is said to know each other one: nothing tells them apart.
-fn clique(size: usize) -> Graph {
+fn clique(size: usize) -> Triples {
     let mut text = String::new();
     for (a, b) in (0..size).flat_map(|a| (0..size).map(move |b| (a, b))).filter(|(a, b)| a != b) {
         writeln!(text, "_:n{a} <a:p> _:n{b} .").unwrap();

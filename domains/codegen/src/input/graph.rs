@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aw_alloy::digest::Digest;
-use aw_rdf::oxrdf::{BlankNode, Graph, NamedOrBlankNode, Term as RdfTerm, Triple};
-use aw_rdf::{Places, canonical};
+use aw_rdf::oxrdf::{BlankNode, NamedOrBlankNode, Term as RdfTerm, Triple};
+use aw_rdf::{Places, Triples, canonical};
 
 use super::rdf::{self, Statements, vocabulary};
 use super::{Accounting, Document, Draft, Facts, Format, Ontology, ReadOptions, Renames, Vocabulary, forge, ontology, shapes};
@@ -110,7 +110,7 @@ fn placed(diagnostics: &mut [Diagnostic], lines: &BTreeMap<String, String>) {
 }
 
 /// The graph of a document and its imports, with what they hold beside it.
-fn parse(bytes: &[u8], format: Format, options: &ReadOptions) -> Result<(Graph, Vec<Diagnostic>), Vec<Diagnostic>> {
+fn parse(bytes: &[u8], format: Format, options: &ReadOptions) -> Result<(Triples, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut found = Vec::new();
     let mut graph = document("document", bytes, format, options, &mut found);
     for (number, Document { name, bytes, format }) in options.imports.iter().enumerate() {
@@ -120,8 +120,8 @@ fn parse(bytes: &[u8], format: Format, options: &ReadOptions) -> Result<(Graph, 
             found.push(Diagnostic::new("E-RDF-SYNTAX", name, message));
             break;
         }
-        for triple in &other {
-            graph.insert(&apart(triple.into_owned(), number));
+        for triple in other {
+            graph.insert(apart(triple, number));
         }
     }
     match found.iter().any(Diagnostic::is_error) {
@@ -144,11 +144,11 @@ fn apart(triple: Triple, number: usize) -> Triple {
     Triple { subject, predicate: triple.predicate, object }
 }
 
-fn document(name: &str, bytes: &[u8], format: Format, options: &ReadOptions, found: &mut Vec<Diagnostic>) -> Graph {
+fn document(name: &str, bytes: &[u8], format: Format, options: &ReadOptions, found: &mut Vec<Diagnostic>) -> Triples {
     let Some(format) = format.rdf() else {
         let message = "an import of an RDF document is YAML; expected Turtle, N-Triples or JSON-LD";
         found.push(Diagnostic::new("E-FORMAT-UNKNOWN", name, message));
-        return Graph::new();
+        return Triples::new();
     };
     let place = |place: Option<aw_rdf::Place>| match (name, place) {
         ("document", Some(place)) => place.to_string(),
@@ -164,7 +164,7 @@ fn document(name: &str, bytes: &[u8], format: Format, options: &ReadOptions, fou
         }
         Err(problems) => {
             found.extend(problems.into_iter().map(|it| Diagnostic::new("E-RDF-SYNTAX", place(it.place), it.fault.to_string())));
-            Graph::new()
+            Triples::new()
         }
     }
 }

@@ -10,6 +10,7 @@
 //! # Source
 //! Codegen, section 7.
 
+use aw_rdf::Triples;
 use aw_rdf::oxrdf::{Graph, NamedNode, NamedNodeRef, NamedOrBlankNode, NamedOrBlankNodeRef, Term, TermRef, Triple};
 use aw_shacl::{Limits, Shapes, ValidationResult};
 
@@ -20,7 +21,7 @@ use crate::diagnostic::Diagnostic;
 const BUILT_IN: &[u8] = include_bytes!("shapes.ttl");
 
 /// Everything that shapes find wrong with a graph; the built-in ones are applied to the forge vocabulary only.
-pub(super) fn check(graph: &Graph, forge: bool, options: &ReadOptions) -> Vec<Diagnostic> {
+pub(super) fn check(graph: &Triples, forge: bool, options: &ReadOptions) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     if !forge && options.shapes.is_empty() {
         return found;
@@ -109,7 +110,7 @@ fn term(term: &Term) -> String {
 }
 
 /// The graph with the published vocabulary IRI replaced by the vocabulary's own.
-fn one_vocabulary(graph: &Graph) -> Graph {
+fn one_vocabulary(graph: &Triples) -> Graph {
     let own = |iri: NamedNodeRef<'_>| match iri.as_str().strip_prefix(FORGE[1]) {
         Some(name) => NamedNode::new_unchecked(format!("{}{name}", FORGE[0])),
         None => iri.into_owned(),

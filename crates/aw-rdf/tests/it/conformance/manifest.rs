@@ -24,7 +24,7 @@ pub struct Entry {
 /// The tests of a folder, in the order of its manifest.
 pub fn entries(folder: &Path) -> Vec<Entry> {
     let bytes = std::fs::read(folder.join("manifest.ttl")).unwrap();
-    let graph = read(&bytes, Format::Turtle, &Limits::default(), Some("http://manifest/manifest.ttl")).unwrap().graph;
+    let graph = read(&bytes, Format::Turtle, &Limits::default(), Some("http://manifest/manifest.ttl")).unwrap().graph.to_graph();
     let list = graph.triples_for_predicate(NamedNodeRef::new_unchecked(&format!("{MF}entries"))).next().unwrap();
     let mut entries = Vec::new();
     let mut rest = list.object.into_owned();

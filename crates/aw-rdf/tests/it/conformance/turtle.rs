@@ -29,7 +29,7 @@ fn run(folder: &Path, base: &str, entry: &Entry, format: Format) -> Result<(), S
     if let Some(result) = &entry.result {
         let bytes = std::fs::read(folder.join(result)).unwrap();
         let expected = read(&bytes, Format::NTriples, &Limits::default(), None).unwrap().graph;
-        let form = |graph| canonical::ntriples(graph, &canonical::Limits::default()).unwrap();
+        let form = |graph: &aw_rdf::Triples| canonical::ntriples(graph, &canonical::Limits::default()).unwrap();
         let (got, expected) = (form(&graph), form(&expected));
         if got != expected {
             return Err(format!("got\n{got}expected\n{expected}"));

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use aw_rdf::Graph;
+use aw_rdf::Triples;
 use aw_rdf::oxrdf::{LiteralRef, NamedOrBlankNodeRef, TermRef};
 
 /// An IRI or a blank node.
@@ -98,7 +98,7 @@ pub(crate) struct Statements<'a> {
 }
 
 impl<'a> Statements<'a> {
-    pub(crate) fn of(graph: &'a Graph) -> Self {
+    pub(crate) fn of(graph: &'a Triples) -> Self {
         let node = |subject| match subject {
             NamedOrBlankNodeRef::NamedNode(iri) => Node::Iri(iri.as_str()),
             NamedOrBlankNodeRef::BlankNode(blank) => Node::Blank(blank.as_str()),
