@@ -80,7 +80,8 @@ pub struct File {
 }
 
 /// A name that a file declares.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Symbol {
     /// What it stands for in the model: `Type`, `Type.member`, or `Type=value` of a state or enumeration.
     pub subject: String,

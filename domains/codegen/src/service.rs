@@ -7,6 +7,7 @@
 //! # Source
 //! Codegen, section 12.
 
+mod deliveries;
 #[cfg(feature = "service")]
 mod http;
 #[cfg(feature = "service")]
@@ -14,7 +15,7 @@ mod jobs;
 pub mod webhook;
 
 #[cfg(feature = "service")]
-pub use http::{Level, Log, ServeError, Settings, Stop, header_name, jobs_folder, serve, stop};
+pub use http::{Level, Log, ServeError, Settings, Stop, deliveries_file, header_name, jobs_folder, serve, stop};
 #[cfg(feature = "service")]
 pub use jobs::{Job, JobError, JobState, Jobs, Outcome, Task};
 

@@ -8,7 +8,6 @@
 //! Codegen, sections 6 and 8.
 
 mod file;
-mod format;
 mod http;
 mod location;
 #[cfg(feature = "object-stores")]
@@ -20,7 +19,6 @@ use std::path::PathBuf;
 use crate::diagnostic::Diagnostic;
 use crate::net::{Network, NetworkError, Secret};
 
-pub use format::SourceFormat;
 pub use location::{Location, ObjectLocation, Provider, file_uri};
 pub use state::{Asked, Generated, NoChange, State, StateError};
 
@@ -104,16 +102,6 @@ pub enum SourceError {
         /// Which source.
         uri: String,
     },
-    /// Nothing says what it is written in.
-    #[error("{uri}: neither the media type ({}) nor the extension says a format; expected text/turtle, application/n-triples, \
-        application/ld+json or application/yaml, or .ttl, .nt, .ntriples, .jsonld, .json-ld, .yaml or .yml",
-        content_type.as_deref().unwrap_or("none"))]
-    Format {
-        /// Which source.
-        uri: String,
-        /// The media type it has.
-        content_type: Option<String>,
-    },
 }
 
 impl SourceError {
@@ -129,7 +117,6 @@ impl SourceError {
             }
             Self::Network(_) => "E-SOURCE-HTTP",
             Self::Empty { .. } => "E-SOURCE-EMPTY",
-            Self::Format { .. } => "E-FORMAT-UNKNOWN",
         }
     }
 
@@ -167,6 +154,18 @@ impl Sources {
             return Err(SourceError::Empty { uri: fetched.source_uri });
         }
         Ok(fetched)
+    }
+
+    /// Whether a source is there. Of a file the first byte is read, of HTTP the head of the answer, of an object the whole.
+    ///
+    /// # Errors
+    /// [`SourceError`] that fetching it would give, but for what is wrong with its bytes.
+    pub fn answers(&self, location: &Location) -> Result<(), SourceError> {
+        match location {
+            Location::File(path) => file::is_there(path, self.roots.as_deref()),
+            Location::Http(url) => http::answers(url, self),
+            Location::Object(object) => self.object(object, None).map(|_| ()),
+        }
     }
 
     #[cfg(feature = "object-stores")]

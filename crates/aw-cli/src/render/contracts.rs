@@ -73,6 +73,7 @@ fn generated(result: &Value, page: &mut Page) {
         let state = if artifact["is_new"] == true { "published" } else { "was published already" };
         page.marked(Style::Good, state, &format!(" {} in {}", text(&artifact["artifact"]), text(&artifact["store"])));
         page.line(&format!("manifest sha256 {}", text(&artifact["manifest_sha256"])));
+        page.line(&format!("signed by {}", text(&artifact["signed_by"])));
     }
     diagnostics(&result["diagnostics"], page);
 }

@@ -74,7 +74,8 @@ impl FaultKind {
         }
     }
 
-    const fn title(self) -> &'static str {
+    /// What it is, in a few words.
+    pub const fn title(self) -> &'static str {
         match self {
             Self::Request => "The request is not valid",
             Self::Forbidden => "Not allowed here",

@@ -226,7 +226,7 @@ impl Forge {
         let store = &self.settings.artifacts;
         let published = store.publish(&artifact)?;
         self.note(&self.published_path(lineage, profile), &published.name.to_string())?;
-        Ok(ArtifactView::of(&published, store.place()))
+        Ok(ArtifactView::of(&published, store.place(), &key.public()))
     }
 }
 

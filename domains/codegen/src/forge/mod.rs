@@ -16,7 +16,8 @@ mod request;
 mod versions;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use aw_alloy::keys::SecretKey;
 
@@ -34,6 +35,9 @@ use crate::source::{Location, Sources, State};
 
 /// Version of the forge, as artifacts and headers carry it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How long an answer of the upstream stands for those that ask whether the forge is ready.
+const UPSTREAM_ANSWER_LASTS: Duration = Duration::from_secs(5);
 
 /// What a forge works with.
 pub struct Settings {
@@ -58,12 +62,14 @@ pub struct Forge {
     settings: Settings,
     /// One change of the store at a time.
     writing: Mutex<()>,
+    /// When the upstream was asked last, and why it did not answer.
+    upstream: Mutex<Option<(Instant, Option<String>)>>,
 }
 
 impl Forge {
     /// A forge with its settings. Nothing is read or written yet.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, writing: Mutex::default() }
+        Self { settings, writing: Mutex::default(), upstream: Mutex::default() }
     }
 
     /// Compares two ontologies.
@@ -104,14 +110,14 @@ impl Forge {
         self.settings.sources.allows(&location).map_err(Fault::from)
     }
 
-    /// Whether the forge can work: its store is writable and the source it depends on answers.
+    /// Whether the forge can work: its store is writable and the source it depends on answers. Nothing of that source is read.
     pub fn health(&self) -> Health {
         let store = self.is_writable().err();
         let mut dependencies =
             vec![Dependency { name: "store".to_owned(), ready: store.is_none(), reason: store.map(|fault| fault.to_string()) }];
         if let Some(upstream) = &self.settings.upstream {
-            let answers = self.fetch(upstream, None).err().map(|fault| fault.to_string());
-            dependencies.push(Dependency { name: "upstream".to_owned(), ready: answers.is_none(), reason: answers });
+            let reason = self.upstream(upstream);
+            dependencies.push(Dependency { name: "upstream".to_owned(), ready: reason.is_none(), reason });
         }
         let last_key = disk::read(&self.last_path(), 64).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
         Health {
@@ -121,6 +127,21 @@ impl Forge {
             last_key,
             dependencies,
         }
+    }
+
+    /// Why the source that the forge depends on does not answer. Whoever asks often is told what was found a moment ago; those who
+    /// ask meanwhile wait for one answer.
+    fn upstream(&self, source: &str) -> Option<String> {
+        let mut last = self.upstream.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, reason)) = &*last
+            && at.elapsed() < UPSTREAM_ANSWER_LASTS
+        {
+            return reason.clone();
+        }
+        let asked = Location::parse(source).and_then(|location| self.settings.sources.answers(&location));
+        let reason = asked.err().map(|error| error.to_string());
+        *last = Some((Instant::now(), reason.clone()));
+        reason
     }
 
     fn is_writable(&self) -> Result<(), Fault> {

@@ -100,7 +100,6 @@ impl From<SourceError> for Fault {
             "E-SOURCE-LOCATION" => FaultKind::Request,
             "E-SOURCE-ROOT" | "E-SOURCE-ORIGIN" => FaultKind::Forbidden,
             "E-SOURCE-LIMIT" => FaultKind::TooLarge,
-            "E-FORMAT-UNKNOWN" => FaultKind::Format,
             _ => FaultKind::Upstream,
         };
         Self::new(kind, error.to_string()).with(vec![error.diagnostic()])

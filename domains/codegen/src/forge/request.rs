@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use aw_alloy::digest::Digest;
+use aw_alloy::keys::PublicKey;
 use serde::{Deserialize, Serialize};
 
 use crate::delivery;
@@ -151,14 +152,22 @@ pub struct ArtifactView {
     pub store: String,
     /// SHA-256 of its manifest: what a consumer pins.
     pub manifest_sha256: Digest,
+    /// The key it is signed with: what a consumer's first `pin` is given as `--public-key`.
+    pub signed_by: String,
     /// Whether it was not there before.
     pub is_new: bool,
 }
 
 impl ArtifactView {
     /// Says what a store did.
-    pub fn of(published: &delivery::Published, store: String) -> Self {
-        Self { artifact: published.name.to_string(), store, manifest_sha256: published.manifest_sha256, is_new: published.is_new }
+    pub fn of(published: &delivery::Published, store: String, signed_by: &PublicKey) -> Self {
+        Self {
+            artifact: published.name.to_string(),
+            store,
+            manifest_sha256: published.manifest_sha256,
+            signed_by: signed_by.to_string(),
+            is_new: published.is_new,
+        }
     }
 }
 

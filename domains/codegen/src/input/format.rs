@@ -15,18 +15,6 @@ pub enum Format {
     Yaml,
 }
 
-impl From<crate::source::SourceFormat> for Format {
-    fn from(format: crate::source::SourceFormat) -> Self {
-        use crate::source::SourceFormat;
-        match format {
-            SourceFormat::Turtle => Self::Turtle,
-            SourceFormat::NTriples => Self::NTriples,
-            SourceFormat::JsonLd => Self::JsonLd,
-            SourceFormat::Yaml => Self::Yaml,
-        }
-    }
-}
-
 /// Media types of YAML: RFC 9512 and what servers sent before it.
 const YAML_TYPES: [&str; 4] = ["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"];
 

@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 
 use super::bearer_is_known;
 use super::jobs::{JobError, Jobs, Outcome, Task};
-use super::webhook::{Accepted, Delivery, Memory, Refused, Rules};
+use super::webhook::{Accepted, Delivery, Memory, MemoryError, Refused, Rules};
 use crate::forge::{Fault, FaultKind, Forge, GenerateRequest, IngestRequest};
 use crate::net::Secret;
 
@@ -81,8 +81,10 @@ pub struct Settings {
     pub signature_header: HeaderName,
     /// Where an ontology is read from when a notification does not say.
     pub default_source: Option<String>,
-    /// Where promised jobs are written down.
+    /// The folder where promised jobs are written down.
     pub jobs: PathBuf,
+    /// The file where accepted deliveries are written down.
+    pub deliveries: PathBuf,
 }
 
 /// Why a service could not start, or ended.
@@ -99,6 +101,9 @@ pub enum ServeError {
     /// Jobs cannot be kept.
     #[error(transparent)]
     Jobs(#[from] JobError),
+    /// Deliveries cannot be remembered.
+    #[error(transparent)]
+    Deliveries(#[from] MemoryError),
     /// The runtime or a connection failed.
     #[error("the service ended: {0}")]
     Ended(#[from] std::io::Error),
@@ -126,7 +131,8 @@ pub fn serve(
 ) -> Result<(), ServeError> {
     let (forge, jobs) = (Arc::new(forge), Arc::new(Jobs::open(&settings.jobs)?));
     let address = settings.listen;
-    let service = Arc::new(Service { forge, settings, jobs, deliveries: Mutex::default(), log });
+    let deliveries = Memory::open(&settings.deliveries, now())?;
+    let service = Arc::new(Service { forge, settings, jobs, deliveries: Mutex::new(deliveries), log });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let worker = {
         let service = service.clone();
@@ -289,11 +295,10 @@ impl Service {
             delivery: header("x-forge-delivery"),
             body: bytes,
         };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = now();
+        // Held until the delivery is remembered, so that one sent twice at once starts one job.
         let mut memory = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
-        let accepted = self.settings.webhook.accept(&delivery, now, &mut memory);
-        drop(memory);
-        let changed = match accepted {
+        let changed = match self.settings.webhook.accept(&delivery, now, &mut memory) {
             Ok(Accepted::Event(changed)) => changed,
             Ok(Accepted::Duplicate) => return Ok(Json(json!({"status": "duplicate"})).into_response()),
             Err(refused) => return Ok(not_taken(&refused)),
@@ -303,6 +308,11 @@ impl Service {
         })?;
         self.forge.allowed(&source)?;
         let id = self.jobs.ask(Task { source, version: changed.version }).map_err(|error| self.not_kept(&error))?;
+        // Only now: had the job not been written down, the sender's repetition would have to start it.
+        if let Err(error) = self.settings.webhook.remember(&delivery, now, &mut memory) {
+            (self.log)(Level::Error, "delivery not written down", &json!({"why": error.to_string()}));
+        }
+        drop(memory);
         Ok((StatusCode::ACCEPTED, Json(json!({"job_id": id}))).into_response())
     }
 
@@ -409,6 +419,16 @@ async fn ingest(
         Ok((StatusCode::CREATED, Json(json!({"ingested": ingested, "job_id": id}))).into_response())
     };
     done.await.unwrap_or_else(|answer: Answer| answer.into_response())
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Where accepted deliveries are written down in a store.
+pub fn deliveries_file(store: &Path) -> PathBuf {
+    store.join("deliveries")
 }
 
 /// Where jobs are written down in a store.

@@ -3,8 +3,6 @@
 //! # Source
 //! Codegen, section 12.
 
-use std::collections::{BTreeMap, VecDeque};
-
 use aw_alloy::digest::from_hex;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
@@ -12,12 +10,10 @@ use subtle::ConstantTimeEq as _;
 
 use crate::net::Secret;
 
+pub use super::deliveries::{MEMORY_SECONDS, Memory, MemoryError};
+
 /// How far the sender's clock may be off, in seconds.
 pub const WINDOW_SECONDS: u64 = 300;
-/// How long a delivery is remembered, in seconds.
-pub const MEMORY_SECONDS: u64 = 600;
-/// Deliveries that are remembered at once. Every one of them had a good signature within the window.
-const DELIVERIES_MAX: usize = 100_000;
 /// Longest notification, in bytes.
 pub const BODY_BYTES_MAX: usize = 64 << 10;
 
@@ -125,16 +121,9 @@ impl Refused {
     }
 }
 
-/// Deliveries that were accepted, for as long as they could be sent again.
-#[derive(Debug, Default)]
-pub struct Memory {
-    seen: BTreeMap<String, u64>,
-    order: VecDeque<(u64, String)>,
-}
-
 impl Rules {
     /// Checks a notification at `now`, in seconds since 1970: length, signature in constant time, window, repetition, and only then the
-    /// body.
+    /// body. It counts as accepted once it is [remembered](Self::remember).
     ///
     /// # Errors
     /// [`Refused`].
@@ -175,11 +164,18 @@ impl Rules {
                 return Ok(Accepted::Duplicate);
             }
         }
-        let event = read(delivery.body)?;
-        if let Some((_, _, id)) = dated {
-            memory.remember(id, now);
+        Ok(Accepted::Event(read(delivery.body)?))
+    }
+
+    /// Remembers an accepted delivery, once what it asks for cannot be lost any more: its repetition is a duplicate from then on.
+    ///
+    /// # Errors
+    /// When it could not be written down; it is remembered until the service ends all the same.
+    pub fn remember(&self, delivery: &Delivery<'_>, now: u64, memory: &mut Memory) -> Result<(), MemoryError> {
+        match (self.mode, delivery.delivery) {
+            (Mode::Dated, Some(id)) => memory.remember(id, now),
+            _ => Ok(()),
         }
-        Ok(Accepted::Event(event))
     }
 
     /// The signature header of a notification, as a sender makes it; `dated` is its timestamp and delivery.
@@ -192,28 +188,6 @@ impl Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self { mode: Mode::default(), prefix: "sha256=".to_owned(), secrets: Vec::new() }
-    }
-}
-
-impl Memory {
-    /// Whether a delivery was not accepted within the time that is remembered.
-    fn is_new(&mut self, id: &str, now: u64) -> Result<bool, Refused> {
-        while self.order.front().is_some_and(|(at, _)| now.saturating_sub(*at) > MEMORY_SECONDS) {
-            if let Some((_, old)) = self.order.pop_front() {
-                self.seen.remove(&old);
-            }
-        }
-        let id = id.to_ascii_lowercase();
-        if self.seen.contains_key(&id) {
-            return Ok(false);
-        }
-        if self.order.len() >= DELIVERIES_MAX { Err(Refused::Busy) } else { Ok(true) }
-    }
-
-    fn remember(&mut self, id: &str, now: u64) {
-        let id = id.to_ascii_lowercase();
-        self.seen.insert(id.clone(), now);
-        self.order.push_back((now, id));
     }
 }
 
@@ -233,7 +207,7 @@ fn read(body: &[u8]) -> Result<Event, Refused> {
     Ok(event)
 }
 
-fn is_uuid(text: &str) -> bool {
+pub(super) fn is_uuid(text: &str) -> bool {
     let groups: Vec<&str> = text.split('-').collect();
     groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
         && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))

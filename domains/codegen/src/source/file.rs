@@ -8,16 +8,27 @@ use std::path::{Path, PathBuf};
 use super::location::file_uri;
 use super::{Fetched, SOURCE_BYTES_MAX, SourceError};
 
-pub(super) fn fetch(path: &Path, roots: Option<&[PathBuf]>) -> Result<Fetched, SourceError> {
+/// A regular file and its real place.
+fn opened(path: &Path, roots: Option<&[PathBuf]>) -> Result<(File, PathBuf), SourceError> {
     let odd = |reason: String| SourceError::File { path: path.to_owned(), reason };
     let (file, real) = match roots {
         None => (open(path).map_err(|error| odd(error.to_string()))?, path.to_owned()),
         Some(roots) => open_under(path, roots)?,
     };
     let meta = file.metadata().map_err(|error| odd(error.to_string()))?;
-    if !meta.is_file() {
-        return Err(odd("it is no regular file".to_owned()));
-    }
+    if meta.is_file() { Ok((file, real)) } else { Err(odd("it is no regular file".to_owned())) }
+}
+
+/// Whether a file is there and has something in it that can be read.
+pub(super) fn is_there(path: &Path, roots: Option<&[PathBuf]>) -> Result<(), SourceError> {
+    let (mut file, real) = opened(path, roots)?;
+    let read = file.read(&mut [0]).map_err(|error| SourceError::File { path: path.to_owned(), reason: error.to_string() })?;
+    if read == 0 { Err(SourceError::Empty { uri: file_uri(&real) }) } else { Ok(()) }
+}
+
+pub(super) fn fetch(path: &Path, roots: Option<&[PathBuf]>) -> Result<Fetched, SourceError> {
+    let odd = |reason: String| SourceError::File { path: path.to_owned(), reason };
+    let (file, real) = opened(path, roots)?;
     let source_uri = file_uri(&real);
     let mut bytes = Vec::new();
     file.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| odd(error.to_string()))?;

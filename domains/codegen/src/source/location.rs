@@ -115,7 +115,7 @@ impl Location {
     }
 
     /// The name whose extension says a format, when nothing else does.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         match self {
             Self::File(path) => path.file_name().and_then(|name| name.to_str()).unwrap_or_default(),
             Self::Http(url) => url.path.split('?').next().unwrap_or_default(),

@@ -1,11 +1,13 @@
 //! `generate`: the contracts of every target.
 
+use std::collections::BTreeMap;
+
 use aw_alloy::recipe::Recipe;
 use aw_domain::{Context, Estimate, Failure, Inputs, Output, PlanRequest, Problem, Reads, Stage};
 use serde_json::{Map, Value, json};
 
 use super::configurations::{Generate as Config, ProfileName};
-use super::{GENERATED, MODEL, config, model, planned_config, refused, written};
+use super::{GENERATED, MODEL, SYMBOLS_FILE, config, model, planned_config, refused, written};
 use crate::diagnostic;
 use crate::emit::{Emitter, Options, Profile, Target};
 use crate::forge::VERSION;
@@ -15,7 +17,7 @@ pub(crate) struct Generate;
 
 impl Stage for Generate {
     fn code_version(&self) -> u32 {
-        1
+        2
     }
 
     fn reads(&self, stage: &Value, _: &Recipe) -> Result<Reads, Vec<Problem>> {
@@ -38,6 +40,7 @@ impl Stage for Generate {
         let options = Options { profile, ..Options::new(VERSION) };
         let emitter = Emitter::new(&model, &options).map_err(|found| refused(&found))?;
         let (mut writes, mut measured, mut diagnostics) = (Vec::new(), Map::new(), Vec::new());
+        let mut symbols = BTreeMap::new();
         for target in targets {
             context.check_cancelled()?;
             let emitted = emitter.emit(target).map_err(|found| refused(&found))?;
@@ -48,10 +51,12 @@ impl Stage for Generate {
             let said = json!({"files": emitted.files.len(), "bytes": bytes, "warnings": emitted.diagnostics.len()});
             measured.insert(target.name().to_owned(), said);
             diagnostics.extend(emitted.diagnostics);
+            symbols.insert(target.name(), emitted.symbols);
         }
         diagnostic::sort(&mut diagnostics);
-        let diagnostics = serde_json::to_vec_pretty(&diagnostics).map_err(|error| Failure::from_error("bug", &error))?;
-        writes.push(written(context, "generated/diagnostics.json", &diagnostics)?);
+        let json = |value: Result<Vec<u8>, serde_json::Error>| value.map_err(|error| Failure::from_error("bug", &error));
+        writes.push(written(context, "generated/diagnostics.json", &json(serde_json::to_vec_pretty(&diagnostics))?)?);
+        writes.push(written(context, SYMBOLS_FILE, &json(serde_json::to_vec(&symbols))?)?);
         let measurements = json!({"profile": profile.name(), "targets": measured});
         Ok(Output { writes, replaces: vec![GENERATED.to_owned()], measurements, observations: json!({}), ..Output::default() })
     }

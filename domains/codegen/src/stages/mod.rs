@@ -29,6 +29,8 @@ const MODEL: &str = "model";
 const GENERATED: &str = "generated";
 /// The model's file.
 const MODEL_FILE: &str = "model/model.json";
+/// The names that generated files declare, by target.
+const SYMBOLS_FILE: &str = "generated/symbols.json";
 /// Most of a model's file that is read, in bytes.
 const MODEL_BYTES_MAX: u64 = 256 << 20;
 

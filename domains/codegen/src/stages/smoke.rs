@@ -1,5 +1,6 @@
 //! `smoke-compile`: whether generated files compile.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aw_alloy::recipe::Recipe;
@@ -7,9 +8,8 @@ use aw_domain::{Context, Estimate, Failure, Inputs, Output, PlanRequest, Problem
 use serde_json::{Map, Value, json};
 
 use super::configurations::SmokeCompile as Config;
-use super::{GENERATED, MODEL, config, model, planned_config, written};
-use crate::emit::{Emitted, Emitter, File, Options, Target};
-use crate::forge::VERSION;
+use super::{GENERATED, SYMBOLS_FILE, config, planned_config, written};
+use crate::emit::{Emitted, File, Symbol, Target};
 use crate::smoke::{Smoke, Toolchain};
 
 /// Compiles what was generated.
@@ -19,7 +19,7 @@ pub(crate) struct SmokeCompile {
 
 impl Stage for SmokeCompile {
     fn code_version(&self) -> u32 {
-        1
+        2
     }
 
     fn reads(&self, stage: &Value, _: &Recipe) -> Result<Reads, Vec<Problem>> {
@@ -32,7 +32,7 @@ impl Stage for SmokeCompile {
                 problem.suggest(name, known.iter().copied())
             })
             .collect();
-        let folders = vec![MODEL.to_owned(), GENERATED.to_owned()];
+        let folders = vec![GENERATED.to_owned()];
         if problems.is_empty() { Ok(Reads { folders, ..Reads::default() }) } else { Err(problems) }
     }
 
@@ -42,8 +42,8 @@ impl Stage for SmokeCompile {
 
     fn run(&self, stage: &Value, inputs: &Inputs, context: &mut Context<'_>) -> Result<Output, Failure> {
         let config: Config = planned_config(stage)?;
-        let model = model(inputs)?;
         let folder = inputs.folders.get(GENERATED).ok_or_else(|| nothing("nothing was generated"))?;
+        let mut symbols = symbols(folder)?;
         let toolchain = Toolchain { work: context.scratch().to_owned(), ..Toolchain::clone(&self.toolchain) };
         let (mut measured, mut versions) = (Map::new(), Map::new());
         let mut writes = Vec::new();
@@ -53,10 +53,8 @@ impl Stage for SmokeCompile {
             if files.is_empty() {
                 continue;
             }
-            // The compilers are told the names to look for; the bytes are those of the tree.
-            let options = Options::new(VERSION);
-            let symbols = Emitter::new(&model, &options).and_then(|emitter| emitter.emit(target)).map(|made| made.symbols);
-            let symbols = symbols.map_err(|found| super::refused(&found))?;
+            let symbols =
+                symbols.remove(target.name()).ok_or_else(|| nothing(&format!("nobody wrote down the names of {target}")))?;
             let emitted = Emitted { target, files, diagnostics: Vec::new(), symbols };
             let smoke = toolchain.smoke(&emitted).map_err(|error| Failure::from_error("compiler", &error))?;
             match &smoke {
@@ -96,6 +94,15 @@ impl Stage for SmokeCompile {
 
 fn nothing(message: &str) -> Failure {
     Failure::new("generated", message).with_hint("put a `generate` before it")
+}
+
+/// The names that compilers look for, as `generate` wrote them down.
+fn symbols(folder: &std::path::Path) -> Result<BTreeMap<String, Vec<Symbol>>, Failure> {
+    let path = folder.join(SYMBOLS_FILE.trim_start_matches("generated/"));
+    let bytes = crate::delivery::disk::read(&path, crate::delivery::FILE_BYTES_MAX);
+    let bytes = bytes.map_err(|error| Failure::from_error("generated", &error))?;
+    let bytes = bytes.ok_or_else(|| nothing(&format!("there is no `{}`", path.display())))?;
+    serde_json::from_slice(&bytes).map_err(|error| nothing(&format!("`{}`: {error}", path.display())))
 }
 
 /// The files of a target in the tree.

@@ -7,8 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use codegen::delivery::{Artifact, ArtifactStore as _, Contents, Objects, StoreError, fetch};
+use codegen::input::Format;
 use codegen::objects::Variables;
-use codegen::source::{Location, SourceFormat, Sources};
+use codegen::source::{Location, Sources};
 
 use crate::artifacts::{artifact, contents, key, second};
 use crate::reference;
@@ -77,7 +78,7 @@ fn round_trip(place: &str, variables: &Variables) {
     let location = Location::parse(&format!("{place}/model.ttl")).unwrap();
     let first = sources.fetch(&location, None).unwrap();
     assert_eq!((first.bytes.as_slice(), first.not_modified), (&b"<urn:a> <urn:b> <urn:c> .\n"[..], false));
-    assert_eq!(SourceFormat::of(&location, &first).unwrap(), SourceFormat::Turtle);
+    assert_eq!(Format::stated(first.content_type.as_deref(), location.name()).unwrap(), Format::Turtle);
     let again = sources.fetch(&location, first.validator.as_deref()).unwrap();
     assert!(again.not_modified && again.bytes.is_empty() && again.validator == first.validator);
     let none = Location::parse(&format!("{place}/none.ttl")).unwrap();

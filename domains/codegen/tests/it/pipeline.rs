@@ -8,8 +8,11 @@ use aw_alloy::keys::SecretKey;
 use codegen::delivery::{ArtifactName, Consumer, Directory, Settings as ConsumerSettings};
 use codegen::doctor::REFERENCE;
 use codegen::forge::{FaultKind, Forge, GenerateRequest, IngestRequest, Reading, Settings, Targets};
+use codegen::net::Network;
 use codegen::smoke::Toolchain;
 use codegen::source::{NoChange, Sources, file_uri};
+
+use crate::server::Server;
 
 /// A forge in a folder, without compilers.
 pub fn forge(folder: &Path, out_root: Option<PathBuf>) -> Forge {
@@ -17,7 +20,11 @@ pub fn forge(folder: &Path, out_root: Option<PathBuf>) -> Forge {
 }
 
 pub fn forge_with(folder: &Path, out_root: Option<PathBuf>, sources: Sources) -> Forge {
-    Forge::new(Settings {
+    Forge::new(settings(folder, out_root, sources))
+}
+
+fn settings(folder: &Path, out_root: Option<PathBuf>, sources: Sources) -> Settings {
+    Settings {
         store: folder.join("store"),
         out_root,
         sources,
@@ -25,7 +32,7 @@ pub fn forge_with(folder: &Path, out_root: Option<PathBuf>, sources: Sources) ->
         artifacts: Arc::new(Directory::new(folder.join("artifacts"))),
         signing_key: Some(Arc::new(SecretKey::from_bytes(&[7; 32]))),
         upstream: None,
-    })
+    }
 }
 
 fn written(folder: &Path, text: &str) -> String {
@@ -229,4 +236,19 @@ fn requests_that_are_none_say_what_would_be_one() {
         assert_eq!(fault.kind, FaultKind::Request, "{fault}");
         assert!(fault.to_string().contains(expected), "{fault}");
     }
+}
+
+#[test]
+fn the_upstream_is_asked_once_for_all_who_ask_whether_the_forge_is_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(|_| (503, vec![], b"closed".to_vec()));
+    let network = Network { private: true, ..Network::default() };
+    let settings = settings(folder.path(), None, Sources { network, ..Sources::default() });
+    let forge = Forge::new(Settings { upstream: Some(server.url("/ontology.ttl")), ..settings });
+    for _ in 0..3 {
+        let health = forge.health();
+        assert!(!health.is_ready());
+        assert!(health.dependencies[1].reason.as_ref().unwrap().contains("closed"), "{health:?}");
+    }
+    assert_eq!(server.asked.lock().unwrap().len(), 1);
 }

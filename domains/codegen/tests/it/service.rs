@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use codegen::doctor::REFERENCE;
 use codegen::net::Secret;
 use codegen::service::webhook::Rules;
-use codegen::service::{ServeError, Settings, Stop, header_name, jobs_folder, serve, stop};
+use codegen::service::{ServeError, Settings, Stop, deliveries_file, header_name, jobs_folder, serve, stop};
 use codegen::source::{Sources, file_uri};
 use serde_json::{Value, json};
 
@@ -40,6 +40,7 @@ impl Running {
             signature_header: header_name("X-Hub-Signature-256").unwrap(),
             default_source: Some(file_uri(&source)),
             jobs: jobs_folder(&folder.join("store")),
+            deliveries: deliveries_file(&folder.join("store")),
         };
         let (stop, stopped) = stop();
         let (sender, receiver) = channel();
@@ -151,6 +152,24 @@ fn a_notification_starts_one_job_and_its_repetition_none() {
     let (status, answer) = running.notify("31111111-2222-4333-8444-555555555555", &inside);
     let refused = status == 403 || running.finished(answer["job_id"].as_str().unwrap())["state"] == "failed";
     assert!(refused, "{status} {answer}");
+}
+
+#[test]
+fn a_delivery_whose_job_was_not_kept_may_come_again_and_one_that_was_may_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let changed = json!({"event": "ontology.changed", "version": "1.0.0"});
+    let running = Running::start(folder.path());
+    let (jobs, away) = (jobs_folder(&folder.path().join("store")), folder.path().join("away"));
+    fs::rename(&jobs, &away).unwrap();
+    let (status, problem) = running.notify(DELIVERY, &changed);
+    assert_eq!((status, &problem["status"]), (500, &json!(500)), "{problem}");
+    fs::rename(&away, &jobs).unwrap();
+    let (status, answer) = running.notify(DELIVERY, &changed);
+    assert_eq!(status, 202, "{answer}");
+    running.finished(answer["job_id"].as_str().unwrap());
+    drop(running);
+    let again = Running::start(folder.path());
+    assert_eq!(again.notify(DELIVERY, &changed), (200, json!({"status": "duplicate"})));
 }
 
 #[test]

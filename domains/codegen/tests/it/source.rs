@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use aw_alloy::digest::Digest;
+use codegen::input::Format;
 use codegen::net::{Network, Secret};
-use codegen::source::{Asked, Fetched, Generated, Location, SourceError, SourceFormat, Sources, State};
+use codegen::source::{Asked, Fetched, Generated, Location, SourceError, Sources, State};
 
 use crate::server::{Server, header};
 
@@ -34,7 +35,7 @@ fn files_are_read_by_path_and_by_address() {
     let by_address = fetch(&Sources::default(), &encoded, None).unwrap();
     assert_eq!(by_path, by_address);
     assert_eq!((by_path.bytes.as_slice(), by_path.source_uri.as_str(), by_path.not_modified), (TURTLE, encoded.as_str(), false));
-    assert_eq!(SourceFormat::of(&Location::parse(text).unwrap(), &by_path).unwrap(), SourceFormat::Turtle);
+    assert_eq!(by_path.content_type, None);
 
     let empty = folder.path().join("empty.ttl");
     fs::write(&empty, b"").unwrap();
@@ -89,7 +90,7 @@ fn http_is_asked_as_the_specification_says() {
     let first = fetch(&sources, &place, None).unwrap();
     assert_eq!((first.bytes.as_slice(), first.validator.as_deref(), first.not_modified), (TURTLE, Some("\"one\""), false));
     assert!(!first.source_uri.contains("secret"), "{}", first.source_uri);
-    assert_eq!(SourceFormat::of(&Location::parse(&place).unwrap(), &first).unwrap(), SourceFormat::Turtle);
+    assert_eq!(first.content_type.as_deref(), Some("text/turtle; charset=utf-8"));
     let again = fetch(&sources, &place, first.validator.as_deref()).unwrap();
     assert_eq!((again.bytes.len(), again.not_modified, again.validator), (0, true, first.validator));
     let asked = server.asked.lock().unwrap().clone();
@@ -187,18 +188,31 @@ fn names_that_lead_inside_are_not_asked() {
 }
 
 #[test]
+fn whether_a_source_is_there_is_asked_without_reading_it() {
+    let server = Server::new(|asked| match asked.path.as_str() {
+        // More than is read of any source; its bytes never come.
+        "/long" => (200, vec![header("Content-Length", "99999999999")], vec![]),
+        "/gone" => (404, vec![], b"nothing here".to_vec()),
+        _ => (304, vec![], vec![]),
+    });
+    let answers = |place: &str| inside().answers(&Location::parse(place)?);
+    answers(&server.url("/long")).unwrap();
+    assert!(fetch(&inside(), &server.url("/long"), None).is_err());
+    assert!(answers(&server.url("/gone")).unwrap_err().to_string().contains("nothing here"));
+    assert!(answers(&server.url("/odd")).unwrap_err().to_string().contains("expected 200"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.ttl");
+    assert_eq!(answers(path.to_str().unwrap()).unwrap_err().code(), "E-SOURCE-READ");
+    fs::write(&path, b"").unwrap();
+    assert_eq!(answers(path.to_str().unwrap()).unwrap_err().code(), "E-SOURCE-EMPTY");
+    fs::write(&path, TURTLE).unwrap();
+    answers(path.to_str().unwrap()).unwrap();
+}
+
+#[test]
 fn formats_are_said_and_never_guessed() {
-    let of = |place: &str, content_type: Option<&str>| {
-        let fetched = Fetched {
-            bytes: b"@prefix".to_vec(),
-            source_uri: place.to_owned(),
-            validator: None,
-            content_type: content_type.map(str::to_owned),
-            not_modified: false,
-        };
-        SourceFormat::of(&Location::parse(place).unwrap(), &fetched)
-    };
-    use SourceFormat::{JsonLd, NTriples, Turtle, Yaml};
+    let of = |place: &str, content_type: Option<&str>| Format::stated(content_type, Location::parse(place).unwrap().name());
+    use Format::{JsonLd, NTriples, Turtle, Yaml};
     for (place, content_type, expected) in [
         ("/a.ttl", None, Turtle),
         ("/a.NT", None, NTriples),
@@ -222,7 +236,7 @@ fn formats_are_said_and_never_guessed() {
         ("/a.json", None),
         ("/ttl", None),
     ] {
-        assert_eq!(of(place, content_type).unwrap_err().code(), "E-FORMAT-UNKNOWN", "{place}");
+        assert_eq!(of(place, content_type).unwrap_err().code, "E-FORMAT-UNKNOWN", "{place}");
     }
 }
 

@@ -32,7 +32,11 @@ fn the_vectors_of_the_specification_are_accepted() {
 fn a_delivery_counts_once() {
     let rules = rules(Mode::Dated);
     let mut memory = Memory::default();
-    assert!(matches!(rules.accept(&delivery(), NOW, &mut memory), Ok(Accepted::Event(_))));
+    for _ in 0..2 {
+        let news = rules.accept(&delivery(), NOW, &mut memory);
+        assert!(matches!(news, Ok(Accepted::Event(_))), "news until what it asks for is kept");
+    }
+    rules.remember(&delivery(), NOW, &mut memory).unwrap();
     for later in [0, 1, 300] {
         assert_eq!(rules.accept(&delivery(), NOW + later, &mut memory), Ok(Accepted::Duplicate));
     }
@@ -43,6 +47,7 @@ fn a_delivery_counts_once() {
     let early = Delivery { signature: Some(&ahead), timestamp: Some(&stamp), ..delivery() };
     let mut memory = Memory::default();
     assert!(matches!(rules.accept(&early, NOW, &mut memory), Ok(Accepted::Event(_))));
+    rules.remember(&early, NOW, &mut memory).unwrap();
     assert_eq!(rules.accept(&early, NOW + 600, &mut memory), Ok(Accepted::Duplicate));
     assert_eq!(rules.accept(&early, NOW + 601, &mut memory), Err(Refused::Window));
 }
@@ -101,4 +106,31 @@ fn two_secrets_count_while_one_follows_another() {
     assert!(rules.accept(&delivery(), NOW, &mut Memory::default()).is_ok());
     rules.secrets.pop();
     assert_eq!(rules.accept(&delivery(), NOW, &mut Memory::default()), Err(Refused::Signature));
+}
+
+#[test]
+fn deliveries_are_remembered_over_a_restart_and_no_longer_than_they_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store/deliveries");
+    let rules = rules(Mode::Dated);
+    let mut memory = Memory::open(&file, NOW).unwrap();
+    rules.accept(&delivery(), NOW, &mut memory).unwrap();
+    rules.remember(&delivery(), NOW, &mut memory).unwrap();
+    drop(memory);
+    // The machine stopped while the next one was being written.
+    let mut text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(text, format!("{NOW} {ID}\n"));
+    text.push_str("1767225601 1111");
+    std::fs::write(&file, &text).unwrap();
+    let mut memory = Memory::open(&file, NOW + 300).unwrap();
+    assert_eq!(rules.accept(&delivery(), NOW + 300, &mut memory), Ok(Accepted::Duplicate));
+    drop(memory);
+    drop(Memory::open(&file, NOW + 601).unwrap());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "", "what counts no more is gone");
+    for bad in ["x\n".to_owned(), format!("{NOW}\n"), format!("{NOW} {ID}\n{NOW} 1\n"), format!("-1 {ID}\n")] {
+        std::fs::write(&file, &bad).unwrap();
+        let error = Memory::open(&file, NOW).unwrap_err().to_string();
+        let line = bad.lines().count();
+        assert!(error.contains(&format!("line {line}")) && error.contains("move the file away"), "{error}");
+    }
 }

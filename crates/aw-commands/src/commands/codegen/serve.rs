@@ -151,6 +151,7 @@ fn settings(environment: &Environment, listen: SocketAddr) -> Result<Settings, R
         signature_header,
         default_source: text(variables::FORGE_DEFAULT_UPSTREAM)?,
         jobs: service::jobs_folder(&store(environment)),
+        deliveries: service::deliveries_file(&store(environment)),
     })
 }
 

@@ -106,9 +106,20 @@ fn exit_code(kind: FaultKind) -> ExitCode {
 /// A fault as the surface shows it, with every single thing that was wrong.
 pub(super) fn report(fault: Fault) -> Report {
     let code = exit_code(fault.kind);
-    let mut report = Report::new(code, fault.kind.name(), fault.detail);
+    // The problems stand beside it, each at its place: what one of them says is not said again.
+    let repeated = fault.diagnostics.iter().any(|it| it.is_error() && fault.detail.contains(&it.message));
+    let message = if repeated { summary(&fault) } else { fault.detail };
+    let mut report = Report::new(code, fault.kind.name(), message);
     report.problems = fault.diagnostics.into_iter().map(|diagnostic| problem(diagnostic, code)).collect();
     report
+}
+
+/// What a fault is, and how many problems it has.
+fn summary(fault: &Fault) -> String {
+    let title = fault.kind.title();
+    let title: String = title.chars().take(1).flat_map(char::to_lowercase).chain(title.chars().skip(1)).collect();
+    let errors = fault.diagnostics.iter().filter(|it| it.is_error()).count();
+    format!("{title}: {errors} problem{}", if errors == 1 { "" } else { "s" })
 }
 
 fn problem(diagnostic: Diagnostic, code: ExitCode) -> Report {
