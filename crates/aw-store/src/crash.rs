@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 
 use aw_alloy::digest::{Digest, StageKey, TreeRoot};
 use aw_alloy::tree::Tree;
+use aw_disk::Step;
 
-use crate::disk::Step;
 use crate::{Kept, KeptId, Link, Manifest, Needs, StageRecords, StageState, Store, Writer};
 
 #[derive(Default)]
@@ -35,7 +35,7 @@ thread_local! {
     static WORLD: RefCell<World> = RefCell::default();
 }
 
-pub(crate) fn step(step: Step<'_>) -> io::Result<()> {
+fn step(step: Step<'_>) -> io::Result<()> {
     WORLD.with_borrow_mut(|world| {
         let is_change = matches!(step, Step::Create(_) | Step::Sync(_) | Step::Rename(..) | Step::Remove(_));
         if is_change && !world.stopped {
@@ -53,7 +53,7 @@ pub(crate) fn step(step: Step<'_>) -> io::Result<()> {
 impl World {
     fn note(&mut self, step: &Step<'_>) {
         match *step {
-            Step::Dirty(path) => drop(self.dirty.insert(path.to_owned())),
+            Step::Write(path) => drop(self.dirty.insert(path.to_owned())),
             Step::Synced(path) => {
                 self.dirty.remove(path);
                 self.renames.retain(|(_, to)| to.parent() != Some(path));
@@ -215,6 +215,7 @@ fn run_until(stop_at: Option<usize>, undo_renames: bool) -> usize {
     // Nothing here needs a real disk, and syncing one a hundred thousand times is slow.
     let home = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     WORLD.set(World { stop_at, ..World::default() });
+    let _watched = aw_disk::faults::watch_thread(step);
     let mut done = Done::Nothing;
     let result = work(home.path(), &mut done);
     let world = WORLD.take();

@@ -16,11 +16,11 @@ use crate::check::Fault;
 use crate::disk::{self, At as _, Disk, DiskError};
 use crate::kept::{KeptError, KeptId};
 use crate::layout::digest_in_name;
-use crate::lock::Lock;
 use crate::record::{self, Needs, RECORD_BYTES_MAX};
 use crate::store::{Store, lock_scratch, open_lock};
 use crate::trees::Manifest;
 use crate::writer::scratch_by_owner;
+use aw_disk::Lock;
 
 /// Which records of the stage cache stay, and with them what they need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,7 +191,7 @@ impl Gc<'_> {
     }
 
     fn mark_stage(&mut self, path: &Path, key: &StageKey) -> Disk<Option<Fault>> {
-        let Some(bytes) = disk::read_bounded(path, RECORD_BYTES_MAX)? else { return Ok(None) };
+        let Some(bytes) = disk::read(path, RECORD_BYTES_MAX)? else { return Ok(None) };
         match record::decode(&bytes, &key.to_string()) {
             Ok((header, _)) => self.mark(&header.needs),
             Err(why) => Ok(Some(Fault::BadRecord { place: path.to_owned(), why })),
@@ -219,7 +219,7 @@ impl Gc<'_> {
         for path in scratch_by_owner(&self.store.layout, false)? {
             measure(&path, &mut self.report.scratch)?;
             if !self.dry_run {
-                disk::remove_any(&path)?;
+                disk::remove(&path)?;
             }
         }
         Ok(())

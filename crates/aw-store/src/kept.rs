@@ -156,7 +156,7 @@ impl Store {
     /// [`KeptError`] when its record cannot be read or is damaged.
     pub fn kept(&self, id: &KeptId) -> Result<Option<Kept>, KeptError> {
         let place = self.layout.kept(id.as_str());
-        let Some(bytes) = disk::read_bounded(&place, RECORD_BYTES_MAX)? else {
+        let Some(bytes) = disk::read(&place, RECORD_BYTES_MAX)? else {
             return Ok(None);
         };
         match record::decode(&bytes, id.as_str()) {

@@ -38,7 +38,6 @@ mod gc;
 mod hash;
 mod kept;
 mod layout;
-mod lock;
 mod materialise;
 mod record;
 mod sealed;

@@ -10,8 +10,8 @@ use aw_alloy::tree::{Tree, TreeEntry};
 
 use crate::check::Fault;
 use crate::disk::{self, At as _, Disk, DiskError};
-use crate::lock::Lock;
 use crate::store::Store;
+use aw_disk::Lock;
 
 /// How far the files that are placed may share bytes with the store. Each falls back on the next: reflink, hard link, copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -183,7 +183,7 @@ impl Unfinished {
             return Ok(None);
         }
         for inside in disk::list(&path)? {
-            disk::remove_any(&inside)?;
+            disk::remove(&inside)?;
         }
         Ok(Some(Self { path, _lock: lock, renamed: false }))
     }

@@ -66,7 +66,7 @@ impl Store {
     /// [`DiskError`] when the store cannot be read.
     pub fn stage(&self, key: &StageKey) -> Result<StageState, DiskError> {
         let place = self.layout.stage(key);
-        let Some(bytes) = disk::read_bounded(&place, RECORD_BYTES_MAX)? else {
+        let Some(bytes) = disk::read(&place, RECORD_BYTES_MAX)? else {
             return Ok(StageState::Absent);
         };
         let (header, record) = match record::decode(&bytes, &key.to_string()) {

@@ -9,7 +9,7 @@ use aw_alloy::digest::Digest;
 
 use crate::disk::{self, At as _, Disk, DiskError};
 use crate::layout::Layout;
-use crate::lock::Lock;
+use aw_disk::Lock;
 
 /// What the `format` file holds.
 const FORMAT: &str = "alloyworks-store 1\n";
@@ -101,7 +101,7 @@ impl Store {
     /// # Errors
     /// [`DiskError`] when it cannot be read or is longer than `limit` bytes.
     pub fn read_blob(&self, digest: &Digest, limit: u64) -> Result<Option<Vec<u8>>, DiskError> {
-        let bytes = disk::read_bounded(&self.layout.blob(digest), limit)?;
+        let bytes = disk::read(&self.layout.blob(digest), limit)?;
         Ok(bytes.filter(|bytes| Digest::of(bytes) == *digest))
     }
 }

@@ -65,7 +65,7 @@ impl Store {
     /// [`DiskError`] when the file is there and cannot be read.
     pub fn tree(&self, root: &TreeRoot) -> Result<Manifest, DiskError> {
         let place = self.layout.tree(root);
-        let Some(bytes) = disk::read_bounded(&place, MANIFEST_BYTES_MAX)? else {
+        let Some(bytes) = disk::read(&place, MANIFEST_BYTES_MAX)? else {
             return Ok(Manifest::Fault(Fault::NoTree { root: *root }));
         };
         Ok(match read_manifest(&bytes, root) {

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::disk::{self, Disk, DiskError};
 use crate::layout::Layout;
-use crate::lock::Lock;
 use crate::store::{Store, lock_scratch, open_lock};
+use aw_disk::Lock;
 
 /// The file inside a scratch folder that its living owner holds locked.
 const OWNER: &str = "owner";
@@ -76,7 +76,7 @@ impl Writer {
     fn start(store: &Store, shared: Lock) -> Disk<Self> {
         let _alone = lock_scratch(&store.layout)?;
         for path in scratch_by_owner(&store.layout, false)? {
-            disk::remove_any(&path)?;
+            disk::remove(&path)?;
         }
         let (scratch, owner) = new_scratch(&store.layout)?;
         Ok(Self { store: store.clone(), scratch, next: AtomicU64::new(0), _owner: owner, _shared: shared })

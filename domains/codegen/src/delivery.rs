@@ -14,7 +14,6 @@ mod consumer;
 #[cfg(test)]
 mod crash;
 mod directory;
-pub(crate) mod disk;
 mod index;
 mod manifest;
 mod name;
@@ -28,9 +27,10 @@ mod verify;
 pub use bucket::Objects;
 
 pub use artifact::{Artifact, BuildError, Contents, TargetContents, removed_symbols};
+pub(crate) use aw_disk as disk;
+pub use aw_disk::DiskError;
 pub use consumer::{Active, Consumer, ConsumerError, Pin, PinError, Pinned, Settings, Staged, Status, VersionReport};
 pub use directory::Directory;
-pub use disk::DiskError;
 pub use index::{Entry, Index};
 pub use manifest::{FileRecord, Manifest, ManifestError, TargetRecord};
 pub use name::{ArtifactName, NameError};

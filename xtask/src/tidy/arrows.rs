@@ -6,7 +6,7 @@ use super::{Member, Repository};
 
 /// The core, lowest layer first. A crate may name only crates of lower layers, and those of [`SIDEWAYS`].
 const LAYERS: [&[&str]; 5] = [
-    &["aw-alloy", "aw-gguf", "aw-rdf", "aw-sandbox", "aw-shacl"],
+    &["aw-alloy", "aw-disk", "aw-gguf", "aw-rdf", "aw-sandbox", "aw-shacl"],
     &["aw-domain", "aw-hub", "aw-store"],
     &["aw-foundry", "aw-grid", "aw-line"],
     &["aw-commands"],
@@ -18,9 +18,9 @@ const SIDEWAYS: [(&str, &str); 1] = [("aw-line", "aw-foundry")];
 const COMPOSITION_ROOT: &str = "aw-commands";
 /// Used by tests alone, so it may be named in `[dev-dependencies]` anywhere.
 const TESTKIT: &str = "aw-testkit";
-/// What a domain may name: the contract for domain authors, what that re-exports, file formats, SHACL, the place models are
-/// published, and the place programs nobody has read are run in.
-const FOR_DOMAINS: [&str; 7] = ["aw-alloy", "aw-domain", "aw-gguf", "aw-hub", "aw-rdf", "aw-sandbox", "aw-shacl"];
+/// What a domain may name: the contract for domain authors, what that re-exports, durable changes of a disk, file formats, SHACL, the
+/// place models are published, and the place programs nobody has read are run in.
+const FOR_DOMAINS: [&str; 8] = ["aw-alloy", "aw-disk", "aw-domain", "aw-gguf", "aw-hub", "aw-rdf", "aw-sandbox", "aw-shacl"];
 
 /// One entry of a manifest's dependency tables.
 #[derive(Debug, PartialEq)]

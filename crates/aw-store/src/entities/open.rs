@@ -9,8 +9,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use super::Entities;
 use super::error::EntitiesError;
 use crate::disk::At as _;
-use crate::lock::Lock;
 use crate::store::open_lock;
+use aw_disk::Lock;
 
 /// `AWen`: what says that a SQLite file is one of ours.
 const APPLICATION: i64 = 0x4157_656e;

@@ -93,7 +93,7 @@ pub(crate) fn folder_of_index(path: &Path) -> Disk<Option<PathBuf>> {
 }
 
 fn read(path: &Path) -> Disk<Option<Result<Stored, String>>> {
-    let Some(bytes) = disk::read_bounded(path, INDEX_BYTES_MAX)? else { return Ok(None) };
+    let Some(bytes) = disk::read(path, INDEX_BYTES_MAX)? else { return Ok(None) };
     let stored = sealed::unseal(&bytes).and_then(|body| serde_json::from_slice(body).map_err(|error| error.to_string()));
     Ok(Some(stored))
 }

@@ -344,7 +344,7 @@ impl Consumer {
     /// Folders of versions that a pin does not name.
     fn goes(&self, pin: &Pin, before: Option<&Pin>, discard_edits: bool) -> Outcome<Vec<PathBuf>> {
         let stays: Vec<PathBuf> = pin.versions().map(|version| self.folder(pin, version)).collect();
-        let mut goes = disk::list(&self.kept().join("versions"))?;
+        let mut goes = disk::list_if_there(&self.kept().join("versions"))?;
         goes.retain(|folder| !stays.contains(folder));
         let keys = pin.keys()?;
         for folder in &goes {

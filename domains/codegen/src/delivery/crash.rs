@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 use aw_alloy::keys::SecretKey;
 
 use super::consumer::{Active, Consumer, ConsumerError, Settings};
-use super::disk::Step;
 use super::{Artifact, ArtifactStore, Contents, Directory, Shelf as _, ShelfStore, TargetContents, Trust, fetch, verify};
 use crate::model::Model;
 use crate::smoke::Smoke;
+use aw_disk::Step;
 
 #[derive(Default)]
 struct World {
@@ -32,7 +32,7 @@ thread_local! {
     static WORLD: RefCell<World> = RefCell::default();
 }
 
-pub(super) fn step(step: Step<'_>) -> io::Result<()> {
+fn step(step: Step<'_>) -> io::Result<()> {
     WORLD.with_borrow_mut(|world| {
         let is_change = matches!(step, Step::Create(_) | Step::Sync(_) | Step::Rename(..) | Step::Remove(_));
         if is_change && !world.stopped {
@@ -50,7 +50,7 @@ pub(super) fn step(step: Step<'_>) -> io::Result<()> {
 impl World {
     fn note(&mut self, step: &Step<'_>) {
         match *step {
-            Step::Dirty(path) => drop(self.dirty.insert(path.to_owned())),
+            Step::Write(path) => drop(self.dirty.insert(path.to_owned())),
             Step::Synced(path) => {
                 self.dirty.remove(path);
                 self.renames.retain(|(_, to)| to.parent() != Some(path));
@@ -83,6 +83,7 @@ impl World {
 
 /// Runs work that is gone before its n-th change, for every n and both kinds of power cut; `check` looks at what is left.
 fn at_every_step<T>(prepare: impl Fn() -> T, work: impl Fn(&T) -> bool, check: impl Fn(&T, usize)) {
+    let _watched = aw_disk::faults::watch_thread(step);
     for undo_renames in [false, true] {
         for stop_at in 0.. {
             let place = prepare();

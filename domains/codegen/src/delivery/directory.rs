@@ -57,14 +57,14 @@ impl Shelf for Directory {
     }
 
     fn names(&self, folder: &str) -> Result<Vec<String>, StoreError> {
-        let paths = disk::list(&self.root.join(folder))?;
+        let paths = disk::list_if_there(&self.root.join(folder))?;
         Ok(paths.iter().filter_map(|path| Path::file_name(path)?.to_str().map(str::to_owned)).collect())
     }
 }
 
 /// Removes what publishers that were cut off left.
 fn sweep(aside: &Path) -> Result<(), StoreError> {
-    for path in disk::list(aside)? {
+    for path in disk::list_if_there(aside)? {
         let age = path.symlink_metadata().and_then(|meta| meta.modified()).ok().and_then(|time| time.elapsed().ok());
         if age.is_some_and(|age| age > ABANDONED) {
             disk::remove(&path)?;

@@ -118,7 +118,7 @@ fn walk(folder: &Path) -> Disk<Vec<String>> {
     let mut found = Vec::new();
     let mut open: Vec<PathBuf> = vec![folder.to_owned()];
     while let Some(next) = open.pop() {
-        for path in disk::list(&next)? {
+        for path in disk::list_if_there(&next)? {
             if path.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
                 open.push(path);
             } else if let Ok(below) = path.strip_prefix(folder) {

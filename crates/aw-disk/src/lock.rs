@@ -3,36 +3,48 @@
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
-use crate::disk::{At, Disk, DiskError};
+use crate::error::{At, Disk, DiskError};
 
 /// A file held locked until this is dropped.
 ///
 /// Closing a file gives its lock up only with the last copy of it, and a process started meanwhile has a copy until it has become
 /// another program. So the lock is given up in words.
 #[derive(Debug)]
-pub(crate) struct Lock(File);
+pub struct Lock(File);
 
 impl Lock {
     /// Waits for the lock that nobody else may hold at the same time.
-    pub(crate) fn exclusive(file: File, path: &Path) -> Disk<Self> {
+    ///
+    /// # Errors
+    /// When the file cannot be locked.
+    pub fn exclusive(file: File, path: &Path) -> Disk<Self> {
         file.lock().at("lock", path)?;
         Ok(Self(file))
     }
 
     /// Waits for the lock that others may share.
-    pub(crate) fn shared(file: File, path: &Path) -> Disk<Self> {
+    ///
+    /// # Errors
+    /// When the file cannot be locked.
+    pub fn shared(file: File, path: &Path) -> Disk<Self> {
         file.lock_shared().at("lock", path)?;
         Ok(Self(file))
     }
 
     /// Takes the lock that nobody else may hold; `None` when somebody holds any.
-    pub(crate) fn try_exclusive(file: File, path: &Path) -> Disk<Option<Self>> {
+    ///
+    /// # Errors
+    /// When the file cannot be locked for another reason.
+    pub fn try_exclusive(file: File, path: &Path) -> Disk<Option<Self>> {
         let taken = file.try_lock();
         Self::tried(file, taken, path)
     }
 
     /// Takes the lock that others may share; `None` when somebody holds it alone.
-    pub(crate) fn try_shared(file: File, path: &Path) -> Disk<Option<Self>> {
+    ///
+    /// # Errors
+    /// When the file cannot be locked for another reason.
+    pub fn try_shared(file: File, path: &Path) -> Disk<Option<Self>> {
         let taken = file.try_lock_shared();
         Self::tried(file, taken, path)
     }
@@ -46,7 +58,7 @@ impl Lock {
     }
 
     /// The file.
-    pub(crate) fn file(&self) -> &File {
+    pub fn file(&self) -> &File {
         &self.0
     }
 }
