@@ -1,0 +1,4 @@
+//! Behaviour of the line, from outside.
+#![allow(clippy::unwrap_used)]
+
+mod transitions;
