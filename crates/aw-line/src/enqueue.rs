@@ -26,6 +26,9 @@ pub struct Origin {
     pub folder: PathBuf,
     /// SHA-256 of the recipe's bytes.
     pub sha256: Digest,
+    /// What else is said of it, such as what it was expected to take.
+    #[serde(flatten)]
+    pub more: serde_json::Map<String, serde_json::Value>,
 }
 
 /// A part that is to come.

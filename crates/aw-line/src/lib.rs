@@ -19,15 +19,19 @@
 //! # }
 //! ```
 
+pub mod alerts;
 mod alive;
 mod clock;
 mod enqueue;
 mod error;
+pub mod evict;
 mod held;
 mod intent;
 mod listing;
 mod log;
 mod name;
+pub mod needs;
+pub mod node;
 mod order;
 mod root;
 mod station;
