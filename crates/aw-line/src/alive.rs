@@ -153,6 +153,10 @@ impl OwnerMark {
         serde_json::from_slice(&aw_disk::read(path, 4096).ok()??).ok()
     }
 
+    pub(crate) fn is(&self, worker: &WorkerLock) -> bool {
+        self.worker.as_deref() == worker.name.as_deref() && self.process == worker.process
+    }
+
     /// Whether that very process still is the worker of that name.
     pub(crate) fn is_alive(&self, root: &Root) -> Result<bool, LineError> {
         let name = match &self.worker {

@@ -76,7 +76,12 @@ impl Held {
     }
 
     fn carry_out(&self, intent: &Intent, log: &Log, together: bool) -> Disk<Vec<bool>> {
-        let moved: Vec<bool> = intent.moves.iter().map(|next| next.carry_out(&self.root)).collect::<Disk<_>>()?;
+        intent.moves.iter().try_for_each(|next| next.bring_along(&self.root))?;
+        if intent.moves.iter().any(Move::brings_new) {
+            // A part that is seen after a power cut has what was written for it.
+            intent.sync_folders(&self.root, &[])?;
+        }
+        let moved: Vec<bool> = intent.moves.iter().map(|next| next.arrive(&self.root)).collect::<Disk<_>>()?;
         let done = || intent.moves.iter().zip(&moved).filter(|(_, moved)| **moved).map(|(done, _)| done);
         let lines = || done().flat_map(|done| &done.lines).map(String::as_str);
         if lines().next().is_none() {

@@ -112,9 +112,13 @@ impl Move {
         [&self.from, &self.to].into_iter().chain(carried).chain(&self.made).chain(&self.spent)
     }
 
-    /// Does it: false when something was at `to`, and then nothing is changed.
-    pub(crate) fn carry_out(&self, root: &Root) -> Disk<bool> {
-        self.bring_along(root)?;
+    /// Whether files go with it that were just written.
+    pub(crate) fn brings_new(&self) -> bool {
+        self.carry.iter().any(|(from, _)| self.made.contains(from))
+    }
+
+    /// The rename that decides: false when something was at `to`, and then all is taken back.
+    pub(crate) fn arrive(&self, root: &Root) -> Disk<bool> {
         if aw_disk::rename_new(&self.from.path(root), &self.to.path(root))? {
             return Ok(true);
         }
@@ -122,7 +126,7 @@ impl Move {
         Ok(false)
     }
 
-    fn bring_along(&self, root: &Root) -> Disk<()> {
+    pub(crate) fn bring_along(&self, root: &Root) -> Disk<()> {
         for (from, to) in self.carry.iter().filter(|(from, _)| from.is_there(root)) {
             aw_disk::rename_new(&from.path(root), &to.path(root))?;
         }

@@ -21,6 +21,7 @@
 
 pub mod alerts;
 mod alive;
+mod beat;
 mod clock;
 mod enqueue;
 mod error;
@@ -34,8 +35,12 @@ pub mod needs;
 pub mod node;
 mod order;
 mod root;
+mod settle;
 mod station;
 mod transitions;
+mod view;
+mod watch;
+mod worker;
 
 pub use alive::{Heartbeat, Process, Seen, WorkLock, WorkerLock, WorkerState, living};
 pub use clock::spell;
@@ -49,3 +54,5 @@ pub use order::{Position, waiting};
 pub use root::{NoWorker, Root, WorkerName};
 pub use station::{NoStation, Station};
 pub use transitions::{Cancelled, Claimed, Failed, Finished, Recovered};
+pub use watch::Stop;
+pub use worker::{Builder, Control, Event, Job, Until, Worked, WorkerOptions, work};

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::alive::{OwnerMark, WorkerLock};
 use crate::enqueue::PART_BYTES_MAX;
-use crate::held::{Held, bundle, sidecars};
+use crate::held::{Held, bundle, same_stem, sidecars};
 use crate::intent::{Move, Place};
 use crate::log::{Entry, Outcome};
 use crate::{LineError, NameError, PartName, Root, Station, clock};
@@ -208,11 +208,12 @@ impl Held {
         Ok(Recovered::Again(again))
     }
 
-    /// Recovers every part of assembly whose worker is dead, in the order of names; what became of each.
+    /// Recovers every part of assembly whose worker is dead, in the order of names; what became of each. `own` is the worker that asks:
+    /// it builds none now, so those that are marked as its are left over too.
     ///
     /// # Errors
     /// As of [`Held::recover`].
-    pub fn recover_dead(&self, max_retries: u32) -> Result<Vec<(PartName, Recovered)>, LineError> {
+    pub fn recover_dead(&self, max_retries: u32, own: Option<&WorkerLock>) -> Result<Vec<(PartName, Recovered)>, LineError> {
         let mut recovered = Vec::new();
         for file in self.names(Station::Assembly)? {
             let Ok(part) = PartName::of_file(&file) else { continue };
@@ -220,8 +221,12 @@ impl Held {
                 continue;
             }
             let owner = OwnerMark::read(&self.root.station(Station::Assembly).join(part.hidden("owner")));
-            let alive = owner.map_or(Ok(false), |owner| owner.is_alive(&self.root))?;
-            if !alive {
+            let is_own = |owner: &OwnerMark| own.is_some_and(|own| owner.is(own));
+            let is_alive = match owner {
+                Some(owner) if !is_own(&owner) => owner.is_alive(&self.root)?,
+                _ => false,
+            };
+            if !is_alive {
                 let outcome = self.recover(&part, max_retries)?;
                 recovered.push((part, outcome));
             }
@@ -314,7 +319,8 @@ impl Held {
     /// # Errors
     /// When the disk would not, or the name would be none.
     pub fn refuse(&self, stem: &str, word: &str, bytes: &[u8], failed: &Failed) -> Result<PartName, LineError> {
-        let name = self.free_name(stem, word)?;
+        let all = Station::ALL.into_iter().map(|station| self.names(station)).collect::<Result<Vec<_>, _>>()?;
+        let name = free_name(stem, word, |name| all.iter().all(|names| same_stem(names, name).is_none()))?;
         let from = Place(Station::Rework, format!(".{}.{}.tmp", name.file(), aw_disk::unique()));
         aw_disk::write_aside(&from.path(&self.root), bytes)?;
         let mut moved = bundle((Station::Rework, &name), (Station::Rework, &name), &[]);
@@ -324,11 +330,16 @@ impl Held {
         Ok(name)
     }
 
-    /// Takes a part whose stem is on the line already out of intake, into rework under a name of its own.
-    pub(crate) fn refuse_duplicate(&self, part: &PartName, failed: &Failed) -> Result<PartName, LineError> {
-        let name = self.free_name(part.stem(), "duplicate")?;
-        let beside = sidecars(&self.names(Station::Intake)?, part);
-        let moved = bundle((Station::Intake, part), (Station::Rework, &name), &beside);
+    /// Takes a part whose stem is on the line already out of intake, with the files beside it, into rework under a name of its own.
+    pub(crate) fn refuse_duplicate(
+        &self,
+        part: &PartName,
+        beside: &[String],
+        is_free: impl Fn(&PartName) -> bool,
+        failed: &Failed,
+    ) -> Result<PartName, LineError> {
+        let name = free_name(part.stem(), "duplicate", is_free)?;
+        let moved = bundle((Station::Intake, part), (Station::Rework, &name), beside);
         self.into_rework(moved, &name, failed)?;
         Ok(name)
     }
@@ -340,20 +351,6 @@ impl Held {
             Outcome::Rework { alloy: name.file(), error: failed.error.clone(), retries: 0, stage: failed.stage.clone() };
         moved.lines.push(Entry::now(outcome).line());
         self.one(moved, name, Station::Rework)
-    }
-
-    /// `<stem>.<word><n>`, the first that nothing on the line is called.
-    fn free_name(&self, stem: &str, word: &str) -> Result<PartName, LineError> {
-        // The whole must stay a name.
-        let stem = &stem[..stem.len().min(crate::STEM_BYTES_MAX - word.len() - 12)];
-        let all = Station::ALL.into_iter().map(|station| self.names(station)).collect::<Result<Vec<_>, _>>()?;
-        for n in 1u32.. {
-            let name = PartName::new(&format!("{stem}.{word}{n}"))?;
-            if all.iter().all(|names| crate::held::same_stem(names, &name).is_none()) {
-                return Ok(name);
-            }
-        }
-        unreachable!("a line does not hold 2^32 parts of one stem")
     }
 
     fn one(&self, moved: Move, part: &PartName, to: Station) -> Result<(), LineError> {
@@ -401,6 +398,20 @@ impl Held {
         })?;
         if on_line { Ok(None) } else { self.arrival(station, part).map(Some) }
     }
+}
+
+/// `<stem>.<word><n>`, the first that is free.
+fn free_name(stem: &str, word: &str, is_free: impl Fn(&PartName) -> bool) -> Result<PartName, LineError> {
+    PartName::new(stem)?;
+    // The whole must stay a name.
+    let stem = &stem[..stem.len().min(crate::STEM_BYTES_MAX - word.len() - 12)];
+    for n in 1u32.. {
+        let name = PartName::new(&format!("{stem}.{word}{n}"))?;
+        if is_free(&name) {
+            return Ok(name);
+        }
+    }
+    unreachable!("a line does not hold 2^32 parts of one stem")
 }
 
 pub(crate) fn hash_of(root: &Root, station: Station, part: &PartName) -> Result<String, LineError> {

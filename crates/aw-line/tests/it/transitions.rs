@@ -3,54 +3,11 @@
 use std::fs;
 
 use aw_line::{
-    Cancelled, Claimed, Failed, Finished, Line, LineError, NewPart, Outcome, PartName, Position, Recovered, Root, Station, Turn,
-    WorkerLock, WorkerName, waiting,
+    Cancelled, Claimed, Failed, Finished, LineError, NewPart, Outcome, Position, Recovered, Root, Station, Turn, WorkerLock,
+    WorkerName, waiting,
 };
 
-fn name(text: &str) -> PartName {
-    text.parse().unwrap()
-}
-
-fn new(stem: &str) -> NewPart {
-    NewPart { name: PartName::new(stem).unwrap(), bytes: format!("{{\"name\":\"{stem}\"}}").into_bytes(), origin: None }
-}
-
-fn line(parts: &[&str]) -> (tempfile::TempDir, Root) {
-    let folder = tempfile::tempdir().unwrap();
-    let root = Root::init(folder.path().join("root")).unwrap();
-    let parts: Vec<NewPart> = parts.iter().map(|stem| new(stem)).collect();
-    for outcome in root.enqueue(&parts, Turn::Last).unwrap() {
-        outcome.unwrap();
-    }
-    (folder, root)
-}
-
-/// Every file of the stations, with its station.
-fn files(root: &Root) -> Vec<String> {
-    let mut found = Vec::new();
-    for station in Station::ALL {
-        for entry in fs::read_dir(root.station(station)).unwrap() {
-            found.push(format!("{station}/{}", entry.unwrap().file_name().to_str().unwrap()));
-        }
-    }
-    found.sort();
-    found
-}
-
-/// The log as words: outcome and file.
-fn log(root: &Root) -> Vec<String> {
-    let mut found = Vec::new();
-    root.throughput()
-        .read(0, |line| match line {
-            Line::Known(entry) => {
-                let outcome = serde_json::to_value(&entry.outcome).unwrap();
-                found.push(format!("{} {}", outcome["outcome"].as_str().unwrap(), outcome["alloy"].as_str().unwrap_or("")));
-            }
-            other => panic!("{other:?}"),
-        })
-        .unwrap();
-    found
-}
+use crate::support::{files, line, log, name, new};
 
 fn taken(root: &Root, part: &str) -> WorkerLock {
     let worker = WorkerLock::take(root, WorkerName::default()).unwrap();
@@ -108,11 +65,11 @@ fn recoveries_end_in_rework() {
     let (_folder, root) = line(&["a"]);
     let worker = taken(&root, "a");
     let held = root.hold().unwrap();
-    assert_eq!(held.recover_dead(3).unwrap(), [], "its worker lives");
+    assert_eq!(held.recover_dead(3, None).unwrap(), [], "its worker lives");
     drop(held);
     drop(worker);
     let held = root.hold().unwrap();
-    assert_eq!(held.recover_dead(0).unwrap(), [(name("a"), Recovered::Exhausted)]);
+    assert_eq!(held.recover_dead(0, None).unwrap(), [(name("a"), Recovered::Exhausted)]);
     assert_eq!(files(&root), ["rework/a.alloy.json", "rework/a.error.json"]);
 }
 
