@@ -13,12 +13,12 @@ pub mod emit;
 pub mod forge;
 pub mod input;
 pub mod model;
-pub mod net;
-#[cfg(feature = "object-stores")]
-pub mod objects;
 pub mod service;
 pub mod smoke;
 pub mod source;
 mod stages;
 
+pub use aw_remote::net;
+#[cfg(feature = "object-stores")]
+pub use aw_remote::objects;
 pub use domain::Codegen;

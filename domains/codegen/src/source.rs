@@ -19,7 +19,8 @@ use std::path::PathBuf;
 use crate::diagnostic::Diagnostic;
 use crate::net::{Network, NetworkError, Secret};
 
-pub use location::{Location, ObjectLocation, Provider, file_uri};
+pub use aw_remote::{ObjectLocation, Provider};
+pub use location::{Location, file_uri};
 pub use state::{Asked, Generated, NoChange, State, StateError};
 
 /// Longest source, in bytes.
@@ -58,7 +59,9 @@ pub struct Fetched {
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The text names no source.
-    #[error("`{text}` names no source: {reason}; expected a path, file://, http://, https://, s3://, gs:// or azureblob://")]
+    #[error(
+        "`{text}` names no source: {reason}; expected a path, file://, http://, https://, s3://, gs://, az:// or azureblob://"
+    )]
     Location {
         /// As given, shortened and made printable.
         text: String,

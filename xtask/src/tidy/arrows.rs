@@ -7,20 +7,22 @@ use super::{Member, Repository};
 /// The core, lowest layer first. A crate may name only crates of lower layers, and those of [`SIDEWAYS`].
 const LAYERS: [&[&str]; 5] = [
     &["aw-alloy", "aw-disk", "aw-gguf", "aw-rdf", "aw-sandbox", "aw-shacl"],
-    &["aw-domain", "aw-hub", "aw-store"],
-    &["aw-foundry", "aw-grid", "aw-line"],
+    &["aw-domain", "aw-hub", "aw-remote", "aw-store"],
+    &["aw-foundry", "aw-grid", "aw-line", "aw-ship"],
     &["aw-commands"],
     &["aw-cli", "aw-server"],
 ];
-/// Arrows within a layer: the line runs the foundry.
-const SIDEWAYS: [(&str, &str); 1] = [("aw-line", "aw-foundry")];
+/// Arrows within a layer: the line runs the foundry; shipping reads what a line finished, and has it verified.
+const SIDEWAYS: [(&str, &str); 3] = [("aw-line", "aw-foundry"), ("aw-ship", "aw-foundry"), ("aw-ship", "aw-line")];
 /// Names the built-in domains; the only core crate that may.
 const COMPOSITION_ROOT: &str = "aw-commands";
 /// Used by tests alone, so it may be named in `[dev-dependencies]` anywhere.
 const TESTKIT: &str = "aw-testkit";
 /// What a domain may name: the contract for domain authors, what that re-exports, durable changes of a disk, file formats, SHACL, the
-/// place models are published, and the place programs nobody has read are run in.
-const FOR_DOMAINS: [&str; 8] = ["aw-alloy", "aw-disk", "aw-domain", "aw-gguf", "aw-hub", "aw-rdf", "aw-sandbox", "aw-shacl"];
+/// place models are published, the registries and stores it reads sources from and publishes contracts to, and the place programs nobody
+/// has read are run in.
+const FOR_DOMAINS: [&str; 9] =
+    ["aw-alloy", "aw-disk", "aw-domain", "aw-gguf", "aw-hub", "aw-rdf", "aw-remote", "aw-sandbox", "aw-shacl"];
 
 /// One entry of a manifest's dependency tables.
 #[derive(Debug, PartialEq)]

@@ -4,15 +4,14 @@ use aw_alloy::tree::TreePath;
 
 use super::{Shelf, ShelfStore, StoreError};
 use crate::objects::{Bucket, Variables};
-use crate::source::{ObjectLocation, Provider};
+use crate::source::ObjectLocation;
 
 /// A bucket, or a folder of one, that keeps artifacts by content. Records are created with the store's own "only if there is none", so that
 /// of two publishers of one name one is first.
 #[derive(Debug)]
 pub struct Objects {
     bucket: Bucket,
-    prefix: String,
-    place: String,
+    location: ObjectLocation,
 }
 
 impl Objects {
@@ -22,39 +21,27 @@ impl Objects {
     /// [`StoreError::Remote`] for a place that is none, or settings that are not enough.
     pub fn open(place: &str, variables: &Variables) -> Result<ShelfStore<Self>, StoreError> {
         let failed = |reason: String| StoreError::Remote { place: place.escape_debug().take(200).collect(), reason };
-        let (scheme, rest) = place.split_once("://").ok_or_else(|| failed("expected s3://, gs:// or azureblob://".to_owned()))?;
-        let (provider, account, rest) = match scheme {
-            "s3" => (Provider::S3, None, rest),
-            "gs" => (Provider::Gcs, None, rest),
-            "azureblob" => {
-                let (account, rest) =
-                    rest.split_once('/').ok_or_else(|| failed("expected azureblob://account/container".to_owned()))?;
-                (Provider::Azure, Some(account), rest)
-            }
-            _ => return Err(failed("expected s3://, gs:// or azureblob://".to_owned())),
-        };
-        let (name, prefix) = rest.trim_end_matches('/').split_once('/').unwrap_or((rest.trim_end_matches('/'), ""));
-        if !prefix.is_empty() {
-            TreePath::new(prefix).map_err(|error| failed(error.to_string()))?;
+        let location = ObjectLocation::parse(place.trim_end_matches('/'))
+            .ok_or_else(|| failed(format!("expected {}", ObjectLocation::FORMS)))?;
+        if !location.key.is_empty() {
+            TreePath::new(location.key.as_str()).map_err(|error| failed(error.to_string()))?;
         }
-        let location =
-            ObjectLocation { provider, account: account.map(str::to_owned), bucket: name.to_owned(), key: prefix.to_owned() };
         let bucket = Bucket::of(&location, variables).map_err(failed)?;
-        Ok(ShelfStore(Self { bucket, prefix: prefix.to_owned(), place: location.to_string() }))
+        Ok(ShelfStore(Self { bucket, location }))
     }
 
     fn key(&self, name: &str) -> String {
-        if self.prefix.is_empty() { name.to_owned() } else { format!("{}/{name}", self.prefix) }
+        self.location.below(name)
     }
 
     fn failed(&self, reason: String) -> StoreError {
-        StoreError::Remote { place: self.place.clone(), reason }
+        StoreError::Remote { place: self.location.to_string(), reason }
     }
 }
 
 impl Shelf for Objects {
     fn place(&self) -> String {
-        self.place.clone()
+        self.location.to_string()
     }
 
     fn read(&self, name: &TreePath, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {

@@ -1,9 +1,10 @@
 //! What names a source.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
+
+use aw_remote::ObjectLocation;
 
 use crate::net::Url;
 
@@ -18,42 +19,6 @@ pub enum Location {
     Http(Url),
     /// An object of an object store.
     Object(ObjectLocation),
-}
-
-/// An object of an object store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObjectLocation {
-    /// Whose store it is.
-    pub provider: Provider,
-    /// The storage account; Azure's alone.
-    pub account: Option<String>,
-    /// The bucket or container.
-    pub bucket: String,
-    /// The object's name.
-    pub key: String,
-}
-
-/// A kind of object store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Provider {
-    /// S3 and what speaks as it does.
-    S3,
-    /// Google Cloud Storage.
-    Gcs,
-    /// Azure Blob Storage.
-    Azure,
-}
-
-impl fmt::Display for ObjectLocation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.provider, &self.account) {
-            (Provider::S3, _) => write!(formatter, "s3://{}/{}", self.bucket, self.key),
-            (Provider::Gcs, _) => write!(formatter, "gs://{}/{}", self.bucket, self.key),
-            (Provider::Azure, account) => {
-                write!(formatter, "azureblob://{}/{}/{}", account.as_deref().unwrap_or_default(), self.bucket, self.key)
-            }
-        }
-    }
 }
 
 impl Location {
@@ -72,18 +37,10 @@ impl Location {
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(odd("it has no scheme and is no absolute path"));
         };
-        let object = |provider, account: Option<&str>, bucket: &str, key: &str| {
-            let name = |name: &str| {
-                !name.is_empty() && name.len() <= 255 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
-            };
-            let parts = account.is_none_or(name) && name(bucket) && !key.is_empty() && key.len() <= 1024;
-            let key_is_plain = !key.chars().any(char::is_control) && !key.split('/').any(|part| matches!(part, "" | "." | ".."));
-            if !parts || !key_is_plain {
-                return Err(odd("expected a bucket and an object's name"));
-            }
-            let (account, bucket) = (account.map(str::to_owned), bucket.to_owned());
-            Ok(Self::Object(ObjectLocation { provider, account, bucket, key: key.to_owned() }))
-        };
+        if ObjectLocation::is_meant(text) {
+            let object = ObjectLocation::parse(text).filter(|object| !object.key.is_empty());
+            return object.map(Self::Object).ok_or_else(|| odd("expected a bucket and an object's name"));
+        }
         match scheme.to_ascii_lowercase().as_str() {
             "http" | "https" => Url::parse(text).map(Self::Http).ok_or_else(|| odd("it is no address without user and fragment")),
             "file" => {
@@ -96,19 +53,6 @@ impl Location {
                 }
                 let bytes = decode(encoded).ok_or_else(|| odd("`%` is followed by two hexadecimal digits"))?;
                 path(bytes).map(Self::File).ok_or_else(|| odd("it leads up or holds a zero byte"))
-            }
-            "s3" => rest
-                .split_once('/')
-                .map_or_else(|| Err(odd("expected s3://bucket/key")), |(b, k)| object(Provider::S3, None, b, k)),
-            "gs" => rest
-                .split_once('/')
-                .map_or_else(|| Err(odd("expected gs://bucket/key")), |(b, k)| object(Provider::Gcs, None, b, k)),
-            "azureblob" => {
-                let mut parts = rest.splitn(3, '/');
-                match (parts.next(), parts.next(), parts.next()) {
-                    (Some(account), Some(container), Some(key)) => object(Provider::Azure, Some(account), container, key),
-                    _ => Err(odd("expected azureblob://account/container/key")),
-                }
             }
             _ => Err(odd("its scheme is not one that is read")),
         }

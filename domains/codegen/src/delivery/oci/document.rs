@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use aw_alloy::digest::Digest;
 use aw_alloy::tree::TreePath;
+use aw_remote::oci::MANIFEST_TYPE;
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::{Artifact, Entry, FILES_MAX, Index};
 
-/// Media type of a manifest.
-pub(super) const MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 /// What kind of artifact it is.
 const ARTIFACT_TYPE: &str = "application/vnd.alloyworks.contracts.v1";
 /// Media type of a file.
@@ -53,7 +52,7 @@ pub(super) fn write(artifact: &Artifact) -> Vec<u8> {
     let layers = artifact.files().iter().map(|(path, bytes)| descriptor(FILE_TYPE, bytes, Some(path.as_str())));
     let document = Document {
         schema_version: 2,
-        media_type: MEDIA_TYPE.to_owned(),
+        media_type: MANIFEST_TYPE.to_owned(),
         artifact_type: Some(ARTIFACT_TYPE.to_owned()),
         config: descriptor(EMPTY_TYPE, EMPTY, None),
         layers: layers.collect(),
@@ -66,7 +65,7 @@ pub(super) fn write(artifact: &Artifact) -> Vec<u8> {
 pub(super) fn read(bytes: &[u8]) -> Result<Index, String> {
     let document: Document = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if document.schema_version != 2
-        || document.media_type != MEDIA_TYPE
+        || document.media_type != MANIFEST_TYPE
         || document.artifact_type.as_deref() != Some(ARTIFACT_TYPE)
     {
         return Err(format!("it is no manifest of artifact type `{ARTIFACT_TYPE}`"));
@@ -84,20 +83,4 @@ pub(super) fn read(bytes: &[u8]) -> Result<Index, String> {
         }
     }
     Ok(index)
-}
-
-/// The tags of a list of them.
-pub(super) fn tags(bytes: &[u8]) -> Result<Vec<String>, String> {
-    #[derive(Deserialize)]
-    struct List {
-        tags: Option<Vec<String>>,
-    }
-    let list: List = serde_json::from_slice(bytes).map_err(|error| format!("its list of tags: {error}"))?;
-    Ok(list.tags.unwrap_or_default())
-}
-
-/// Where the next page is: `<…>; rel="next"`.
-pub(super) fn next_page(link: &str) -> Option<&str> {
-    let (place, rest) = link.trim().strip_prefix('<')?.split_once('>')?;
-    rest.contains("rel=\"next\"").then_some(place)
 }

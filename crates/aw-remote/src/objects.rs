@@ -4,6 +4,7 @@
 //! TLS, one set of time limits, and no second HTTP stack to build. Requests are made one at a time on the calling thread.
 
 mod connector;
+mod stream;
 
 use std::collections::BTreeMap;
 
@@ -14,8 +15,13 @@ use object_store::path::Path;
 use object_store::{Error, GetOptions, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, RetryConfig};
 use zeroize::Zeroizing;
 
-use crate::source::{ObjectLocation, Provider};
+use crate::{ObjectLocation, Provider};
 use connector::Connector;
+
+pub use stream::ObjectState;
+
+/// Longest answer that is read into memory, in bytes.
+const ANSWER_BYTES_MAX: u64 = 256 << 20;
 
 /// What object stores are told: the variables their own tools use, such as `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`,
 /// `AZURE_STORAGE_CONNECTION_STRING` or `GOOGLE_SERVICE_ACCOUNT`. Without credentials among them the stores ask the machine they run on
@@ -28,6 +34,11 @@ impl Variables {
     pub fn of(all: impl IntoIterator<Item = (String, String)>) -> Self {
         let known = |name: &str| ["AWS_", "AZURE_", "GOOGLE_"].iter().any(|prefix| name.starts_with(prefix));
         Self(all.into_iter().filter(|(name, _)| known(name)).map(|(name, value)| (name, Zeroizing::new(value))).collect())
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     fn with(&self, prefix: &str) -> impl Iterator<Item = (String, &str)> {
@@ -47,7 +58,7 @@ impl std::fmt::Debug for Variables {
 }
 
 /// A bucket.
-pub(crate) struct Bucket {
+pub struct Bucket {
     store: Box<dyn ObjectStore>,
     runtime: tokio::runtime::Runtime,
 }
@@ -59,9 +70,17 @@ impl std::fmt::Debug for Bucket {
 }
 
 /// An object as it was read.
-pub(crate) enum Got {
-    /// Its bytes, and what identifies its state.
-    Object { bytes: Vec<u8>, validator: Option<String>, content_type: Option<String> },
+#[derive(Debug)]
+pub enum Got {
+    /// It is there.
+    Object {
+        /// Its bytes.
+        bytes: Vec<u8>,
+        /// What identifies its state.
+        validator: Option<String>,
+        /// Its media type.
+        content_type: Option<String>,
+    },
     /// It is as the validator said.
     NotModified,
     /// There is none.
@@ -75,7 +94,7 @@ impl Bucket {
     ///
     /// # Errors
     /// What is wrong with the settings.
-    pub(crate) fn open(provider: Provider, account: Option<&str>, bucket: &str, variables: &Variables) -> Result<Self, String> {
+    pub fn open(provider: Provider, account: Option<&str>, bucket: &str, variables: &Variables) -> Result<Self, String> {
         let retry = RetryConfig { max_retries: 3, retry_timeout: std::time::Duration::from_secs(30), ..RetryConfig::default() };
         let said = |error: Error| error.to_string();
         let store: Box<dyn ObjectStore> = match provider {
@@ -126,7 +145,7 @@ impl Bucket {
     ///
     /// # Errors
     /// What is wrong with the settings.
-    pub(crate) fn of(location: &ObjectLocation, variables: &Variables) -> Result<Self, String> {
+    pub fn of(location: &ObjectLocation, variables: &Variables) -> Result<Self, String> {
         Self::open(location.provider, location.account.as_deref(), &location.bucket, variables)
     }
 
@@ -134,7 +153,7 @@ impl Bucket {
     ///
     /// # Errors
     /// What the store says.
-    pub(crate) fn get(&self, key: &str, validator: Option<&str>, limit: u64) -> Result<Got, String> {
+    pub fn get(&self, key: &str, validator: Option<&str>, limit: u64) -> Result<Got, String> {
         let path = path(key)?;
         let options = GetOptions { if_none_match: validator.map(str::to_owned), ..GetOptions::default() };
         self.runtime.block_on(async {
@@ -159,7 +178,7 @@ impl Bucket {
     ///
     /// # Errors
     /// What the store says.
-    pub(crate) fn create(&self, key: &str, bytes: &[u8]) -> Result<bool, String> {
+    pub fn create(&self, key: &str, bytes: &[u8]) -> Result<bool, String> {
         let path = path(key)?;
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         self.runtime.block_on(async {
@@ -175,7 +194,7 @@ impl Bucket {
     ///
     /// # Errors
     /// What the store says.
-    pub(crate) fn has(&self, key: &str) -> Result<bool, String> {
+    pub fn has(&self, key: &str) -> Result<bool, String> {
         let path = path(key)?;
         self.runtime.block_on(async {
             match self.store.head(&path).await {
@@ -190,7 +209,7 @@ impl Bucket {
     ///
     /// # Errors
     /// What the store says.
-    pub(crate) fn names(&self, folder: &str) -> Result<Vec<String>, String> {
+    pub fn names(&self, folder: &str) -> Result<Vec<String>, String> {
         let path = path(folder)?;
         let found = self.runtime.block_on(self.store.list_with_delimiter(Some(&path))).map_err(|error| error.to_string())?;
         let mut names: Vec<String> =

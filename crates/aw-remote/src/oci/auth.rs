@@ -1,10 +1,9 @@
 //! Who asks: user and password, or a token the registry's own issuer gives for them.
 
-use ureq::http::Method;
 use zeroize::Zeroizing;
 
 use super::reference::Repository;
-use crate::net::{Ask, Client, Secret, Url};
+use crate::net::{Ask, Client, Method, Secret, Url};
 
 /// Longest answer of an issuer of tokens, in bytes.
 const TOKEN_BYTES_MAX: u64 = 1 << 20;

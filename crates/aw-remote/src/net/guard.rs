@@ -97,7 +97,10 @@ impl Network {
     }
 
     /// Whether a request that was meant for one origin may go to another.
-    pub(crate) fn permits(&self, meant: &Origin, here: &Origin) -> Result<(), NetworkError> {
+    ///
+    /// # Errors
+    /// [`NetworkError::NotAllowed`], [`NetworkError::Redirect`] or [`NetworkError::Plain`].
+    pub fn permits(&self, meant: &Origin, here: &Origin) -> Result<(), NetworkError> {
         match &self.allowed {
             Some(allowed) if !allowed.contains(here) => {
                 let names: Vec<String> = allowed.iter().map(ToString::to_string).collect();

@@ -8,7 +8,7 @@ use http_body_util::BodyExt as _;
 use object_store::ClientOptions;
 use object_store::client::{HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService};
 
-use crate::delivery::FILE_BYTES_MAX;
+use super::ANSWER_BYTES_MAX;
 use crate::net::{Client, Network};
 
 /// Gives every part of a store the same client.
@@ -18,7 +18,7 @@ pub(super) struct Connector(Arc<Client>);
 impl Connector {
     pub(super) fn new() -> Self {
         // Which hosts those are is the settings' business: an endpoint here, an identity service of the machine there.
-        Self(Arc::new(Client::new(Network { allowed: None, elsewhere: true, private: true, plain: true })))
+        Self(Arc::new(Client::streaming(Network { allowed: None, elsewhere: true, private: true, plain: true })))
     }
 }
 
@@ -42,7 +42,7 @@ impl HttpService for Connector {
             let bytes = body.collect().await?.to_bytes();
             let failed = |error| HttpError::new(HttpErrorKind::Request, error);
             let request = ureq::http::Request::from_parts(parts, bytes.to_vec());
-            let (parts, bytes) = self.0.raw(request, FILE_BYTES_MAX).map_err(failed)?;
+            let (parts, bytes) = self.0.raw(request, ANSWER_BYTES_MAX).map_err(failed)?;
             Ok(HttpResponse::from_parts(parts, bytes.into()))
         })
     }

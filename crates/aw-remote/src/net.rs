@@ -1,4 +1,4 @@
-//! HTTP as little of it as sources and registries need: where a request may go, how long it may take, how much is read.
+//! HTTP, as little of it as sources, registries and stores need: where a request may go, how long it may take, how much is read.
 //!
 //! Redirects are followed here and not by the HTTP library, and names are resolved here too: every hop's origin is held against the
 //! allow-list, and every address that is connected to is one that was looked at.
@@ -6,10 +6,14 @@
 mod guard;
 mod url;
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::time::Duration;
 
-use ureq::http::{HeaderMap, Method, Request};
+use ureq::SendBody;
+use ureq::config::ConfigBuilder;
+pub use ureq::http::Method;
+use ureq::http::{HeaderMap, Request};
+use ureq::typestate::AgentScope;
 use ureq::unversioned::transport::DefaultConnector;
 use zeroize::Zeroizing;
 
@@ -18,8 +22,12 @@ pub use url::{Origin, Url};
 
 /// How long a request may take, answer included.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a stream may stand still, where the whole may take any time.
+const SILENCE: Duration = Duration::from_secs(60);
 /// Redirects followed.
 const HOPS_MAX: usize = 5;
+
+type Builder = ConfigBuilder<AgentScope>;
 
 /// A secret that is sent and never shown; wiped from memory when dropped.
 #[derive(Clone)]
@@ -47,37 +55,62 @@ impl std::fmt::Debug for Secret {
 
 /// Sends requests within a [`Network`].
 #[derive(Clone, Debug)]
-pub(crate) struct Client {
+pub struct Client {
     agent: ureq::Agent,
     network: Network,
 }
 
 /// An answer: its last hop, and the body unread.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) url: Url,
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Where it came from, after redirects.
+    pub url: Url,
     body: ureq::Body,
 }
 
 /// A request, without its address.
-pub(crate) struct Ask<'a> {
-    pub(crate) method: Method,
-    pub(crate) headers: Vec<(&'static str, String)>,
+#[derive(Clone)]
+pub struct Ask<'a> {
+    /// The method.
+    pub method: Method,
+    /// Headers, without `Authorization`.
+    pub headers: Vec<(&'static str, String)>,
     /// Goes to the first origin alone, never along a redirect elsewhere.
-    pub(crate) authorization: Option<Zeroizing<String>>,
-    pub(crate) body: &'a [u8],
+    pub authorization: Option<Zeroizing<String>>,
+    /// The body; none when it is empty.
+    pub body: &'a [u8],
 }
 
 impl Ask<'_> {
-    pub(crate) fn get() -> Self {
+    /// A request to read.
+    pub fn get() -> Self {
         Self { method: Method::GET, headers: Vec::new(), authorization: None, body: &[] }
     }
 }
 
 impl Client {
-    pub(crate) fn new(network: Network) -> Self {
+    /// A client for short requests: each is over within half a minute, answer included.
+    pub fn new(network: Network) -> Self {
+        Self::with(network, |config| config.timeout_global(Some(PATIENCE)))
+    }
+
+    /// A client for streams: a request may take any time, as long as it does not stand still.
+    pub fn streaming(network: Network) -> Self {
+        Self::with(network, |config| {
+            config
+                .timeout_resolve(Some(PATIENCE))
+                .timeout_connect(Some(PATIENCE))
+                .timeout_per_read(Some(SILENCE))
+                .timeout_per_write(Some(SILENCE))
+                .timeout_recv_response(Some(2 * SILENCE))
+        })
+    }
+
+    fn with(network: Network, patience: impl FnOnce(Builder) -> Builder) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -85,16 +118,18 @@ impl Client {
             .max_response_header_size(64 << 10)
             .user_agent(concat!("alloyworks/", env!("CARGO_PKG_VERSION")))
             .accept_encoding("identity")
-            .timeout_global(Some(PATIENCE))
             // A proxy would resolve names out of sight.
-            .proxy(None)
-            .build();
-        let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), guard::Guarded::new(network.clone()));
+            .proxy(None);
+        let agent =
+            ureq::Agent::with_parts(patience(config).build(), DefaultConnector::default(), guard::Guarded::new(network.clone()));
         Self { agent, network }
     }
 
     /// Sends a request, following redirects of those that may be repeated.
-    pub(crate) fn send(&self, url: &Url, ask: &Ask<'_>) -> Result<Answer, NetworkError> {
+    ///
+    /// # Errors
+    /// [`NetworkError`]. A status that is no success is an answer.
+    pub fn send(&self, url: &Url, ask: &Ask<'_>) -> Result<Answer, NetworkError> {
         let mut here = url.clone();
         let repeatable = ask.method == Method::GET || ask.method == Method::HEAD;
         for _ in 0..=HOPS_MAX {
@@ -130,14 +165,35 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Sends `length` bytes of a stream, to the address itself and along no redirect.
+    ///
+    /// # Errors
+    /// [`NetworkError`]; also when the stream has fewer bytes.
+    pub fn send_stream(&self, url: &Url, ask: &Ask<'_>, stream: &mut dyn Read, length: u64) -> Result<Answer, NetworkError> {
+        self.network.permits(&url.origin, &url.origin)?;
+        let failed = |reason: String| NetworkError::Failed { url: url.shown(), reason };
+        let mut request = Request::builder().method(ask.method.clone()).uri(url.text()).header("Content-Length", length);
+        for (name, value) in &ask.headers {
+            request = request.header(*name, value.as_str());
+        }
+        if let Some(authorization) = &ask.authorization {
+            request = request.header("Authorization", authorization.as_str());
+        }
+        let mut stream = stream.take(length);
+        let request = request.body(SendBody::from_reader(&mut stream)).map_err(|error| failed(error.to_string()))?;
+        let (parts, body) = self.agent.run(request).map_err(|error| failed(reason(&error)))?.into_parts();
+        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, url: url.clone(), body })
+    }
+}
+
 #[cfg(feature = "object-stores")]
 impl Client {
     /// Sends a request as it is and reads the whole answer, whatever its status. Redirects are not followed.
-    pub(crate) fn raw(
-        &self,
-        request: Request<Vec<u8>>,
-        limit: u64,
-    ) -> Result<(ureq::http::response::Parts, Vec<u8>), NetworkError> {
+    ///
+    /// # Errors
+    /// [`NetworkError`].
+    pub fn raw(&self, request: Request<Vec<u8>>, limit: u64) -> Result<(ureq::http::response::Parts, Vec<u8>), NetworkError> {
         let text = request.uri().to_string();
         let bad = || NetworkError::Url { text: text.split('?').next().unwrap_or_default().chars().take(200).collect() };
         let url = Url::parse(&text).ok_or_else(bad)?;
@@ -156,12 +212,15 @@ impl Client {
 
 impl Answer {
     /// A header's text.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
     /// Reads the whole body, at most `limit` bytes.
-    pub(crate) fn read(self, limit: u64) -> Result<Vec<u8>, NetworkError> {
+    ///
+    /// # Errors
+    /// [`NetworkError`].
+    pub fn read(self, limit: u64) -> Result<Vec<u8>, NetworkError> {
         let (body, url) = (self.body, self.url.shown());
         let failed = |reason: String| NetworkError::Failed { url: url.clone(), reason };
         let mut bytes = Vec::new();
@@ -172,8 +231,20 @@ impl Answer {
         Ok(bytes)
     }
 
+    /// Writes the body away, at most `limit` bytes, and says how many there were.
+    ///
+    /// # Errors
+    /// [`NetworkError`] of the connection, or of a body that is longer; [`std::io::Error`] of the place it is written to comes as
+    /// [`NetworkError::Failed`] too.
+    pub fn copy(self, limit: u64, into: &mut dyn Write) -> Result<u64, NetworkError> {
+        let (body, url) = (self.body, self.url.shown());
+        let failed = |error: std::io::Error| NetworkError::Failed { url: url.clone(), reason: io_reason(&error) };
+        let bytes = std::io::copy(&mut body.into_reader().take(limit.saturating_add(1)), into).map_err(failed)?;
+        if bytes > limit { Err(NetworkError::TooLong { url, limit }) } else { Ok(bytes) }
+    }
+
     /// What the server says for a refusal: the status and the first 200 characters.
-    pub(crate) fn refusal(self) -> NetworkError {
+    pub fn refusal(self) -> NetworkError {
         let (status, url) = (self.status, self.url.shown());
         let mut bytes = Vec::new();
         // A refusal whose text cannot be read is a refusal all the same.

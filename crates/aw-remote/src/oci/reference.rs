@@ -1,15 +1,16 @@
-//! What names a repository, and an artifact in it.
+//! What names a repository of a registry.
 
 use std::fmt;
 
-use crate::delivery::ArtifactName;
 use crate::net::{Origin, Url};
 
 /// A repository of a registry: `oci://host[:port]/name`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repository {
-    pub(super) origin: Origin,
-    pub(super) name: String,
+    /// Whom the registry is asked at.
+    pub origin: Origin,
+    /// Its name there.
+    pub name: String,
 }
 
 /// Why a text names no repository.
@@ -48,24 +49,45 @@ impl Repository {
         }
         Ok(Self { origin, name: name.to_owned() })
     }
+
+    /// Reads `oci://host[:port]/name[:tag]`. A registry on this machine is asked without TLS, as its kind is set up there.
+    ///
+    /// # Errors
+    /// [`ReferenceError`].
+    pub fn parse_tagged(text: &str) -> Result<(Self, Option<String>), ReferenceError> {
+        let rest = text.strip_prefix("oci://").unwrap_or_default();
+        let host = rest.split('/').next().unwrap_or_default();
+        let here =
+            host == "[::1]" || host.starts_with("[::1]:") || matches!(host.split(':').next(), Some("localhost" | "127.0.0.1"));
+        // A colon behind the last slash begins a tag; one before it, a port.
+        let (name, tag) = match text
+            .rsplit_once(':')
+            .filter(|(before, after)| !after.contains('/') && before.len() > "oci:".len())
+        {
+            Some((before, tag)) if before.strip_prefix("oci://").is_some_and(|rest| rest.contains('/')) => (before, Some(tag)),
+            _ => (text, None),
+        };
+        if let Some(tag) = tag.filter(|tag| !is_tag(tag)) {
+            let text = tag.escape_debug().take(200).collect();
+            let reason = "its tag is up to 128 letters, digits, `.`, `_` and `-`, and begins with none of `.` and `-`";
+            return Err(ReferenceError { text, reason });
+        }
+        Ok((Self::parse(name, here)?, tag.map(str::to_owned)))
+    }
+}
+
+/// Whether a text can be a tag.
+pub fn is_tag(text: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (1..=128).contains(&text.len())
+        && text.bytes().next().is_some_and(word)
+        && text.bytes().all(|byte| word(byte) || b".-".contains(&byte))
 }
 
 impl fmt::Display for Repository {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "oci://{}:{}/{}", self.origin.host, self.origin.port, self.name)
     }
-}
-
-/// The tag of an artifact: its name without what tags do not hold. `+` of a forge's version is `_`, which no semantic version has.
-pub(super) fn tag(name: &ArtifactName) -> String {
-    format!("{}-forge.{}.{}", name.key(), name.forge().replace('+', "_"), name.profile())
-}
-
-/// The artifact of a tag; `None` when it is none of ours.
-pub(super) fn name(tag: &str) -> Option<ArtifactName> {
-    let (key, rest) = tag.split_once("-forge.")?;
-    let (forge, profile) = rest.rsplit_once('.')?;
-    ArtifactName::new(key, &forge.replace('_', "+"), profile).ok()
 }
 
 #[cfg(test)]
@@ -95,13 +117,14 @@ mod tests {
     }
 
     #[test]
-    fn tags_and_names_are_one_to_one() {
-        for text in ["ontology@d761e55d728951e1+forge.0.1.0.wire", "ontology@d761e55d728951e1+forge.1.0.0-rc.1+b.5.plain"] {
-            let artifact: ArtifactName = text.parse().unwrap();
-            let tag = tag(&artifact);
-            assert!(tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)), "{tag}");
-            assert_eq!(name(&tag), Some(artifact));
+    fn tags_are_told_from_ports() {
+        let read = |text: &str| Repository::parse_tagged(text).map(|(repository, tag)| (repository.to_string(), tag));
+        assert_eq!(read("oci://localhost:5000/a/b:v1").unwrap(), ("oci://localhost:5000/a/b".into(), Some("v1".into())));
+        assert_eq!(read("oci://localhost:5000/a/b").unwrap(), ("oci://localhost:5000/a/b".into(), None));
+        assert_eq!(read("oci://ghcr.example/a:1.0.0").unwrap(), ("oci://ghcr.example:443/a".into(), Some("1.0.0".into())));
+        assert_eq!(read("oci://[::1]:5000/a").unwrap(), ("oci://[::1]:5000/a".into(), None));
+        for bad in ["oci://h:5000", "oci://h/a:", "oci://h/a:-x", "oci://h/a:b/c", "oci://h/a:a+b", "oci:a"] {
+            assert!(read(bad).is_err(), "{bad}");
         }
-        assert_eq!(name("latest"), None);
     }
 }

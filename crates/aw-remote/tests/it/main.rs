@@ -1,0 +1,3 @@
+//! The crate's integration tests.
+
+#![allow(clippy::unwrap_used)]
