@@ -37,7 +37,7 @@ pub struct Command {
 }
 
 /// Areas whose verbs stand alone on a command line.
-const FIRST_AREAS: &[&str] = &["forge", "store", "node"];
+const FIRST_AREAS: &[&str] = &["forge", "door", "store", "node"];
 
 /// What each area with verbs below it is about.
 pub const AREAS: &[(&str, &str)] = &[

@@ -82,16 +82,44 @@ const HUB: &[(&str, &str)] = llm_forge::hub::VARIABLES;
 #[cfg(not(feature = "hub"))]
 const HUB: &[(&str, &str)] = &[];
 
+/// What object stores are reached with, by how their names begin.
+const STORES: &[(&str, &str)] = &[
+    (
+        "AWS_…",
+        "What S3 is reached with, by its own tools' names: `AWS_ACCESS_KEY_ID`, `AWS_REGION`, `AWS_ENDPOINT_URL` and the others.",
+    ),
+    ("AZURE_…", "What Azure Blob Storage is reached with: `AZURE_STORAGE_CONNECTION_STRING` or the single settings."),
+    ("GOOGLE_…", "What Google Cloud Storage is reached with: `GOOGLE_SERVICE_ACCOUNT` and the others."),
+];
+
 /// Every variable, for the reference: name and what it does.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
     let own = ALL.iter().chain(if cfg!(feature = "codegen") { CODEGEN } else { &[] });
-    own.map(|variable| (variable.name, variable.summary)).chain(HUB.iter().copied())
+    let own = own.chain(if cfg!(feature = "ship") { SHIP } else { &[] });
+    let stores = if cfg!(feature = "object-stores") { STORES } else { &[] };
+    own.map(|variable| (variable.name, variable.summary)).chain(stores.iter().copied()).chain(HUB.iter().copied())
+}
+
+/// Who artifacts are shipped to a registry as.
+pub const REGISTRY_USERNAME: Variable =
+    Variable { name: "ALLOYWORKS_OCI_USERNAME", summary: "Who `ship` publishes to a registry as." };
+/// The password for that.
+pub const REGISTRY_PASSWORD: Variable =
+    Variable { name: "ALLOYWORKS_OCI_PASSWORD", summary: "The password or token for that. It is never written anywhere." };
+/// Those of the shipping door.
+const SHIP: &[Variable] = &[REGISTRY_USERNAME, REGISTRY_PASSWORD];
+
+/// What object stores are told: the variables of their own tools.
+#[cfg(feature = "object-stores")]
+pub(crate) fn of_stores() -> aw_remote::objects::Variables {
+    let texts = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    aw_remote::objects::Variables::of(texts)
 }
 
 /// All of them but those of the Hub.
 const ALL: &[Variable] = &[HOME_FOLDER, XDG_DATA_HOME, USER_HOME, NO_COLOR, LLAMA_CPP, PATH, LIBRARY_PATH, CUDA_DEVICES];
 
-#[cfg(feature = "hub")]
+#[cfg(any(feature = "hub", feature = "ship"))]
 /// The value of a variable by its name, for libraries that say which they ask for; `None` when it is not set or empty.
 pub(crate) fn value_of(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())

@@ -35,6 +35,21 @@ impl Content {
         }
     }
 
+    /// What the bytes of a stream of `length` bytes are, in the same kind of hash.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of_like(&self, length: u64, mut stream: impl std::io::Read) -> std::io::Result<Self> {
+        let (mut hasher, mut buffer) = (self.hasher(length), vec![0; 256 << 10]);
+        loop {
+            let read = stream.read(&mut buffer)?;
+            match buffer.get(..read) {
+                Some(bytes) if !bytes.is_empty() => hasher.update(bytes),
+                _ => return Ok(hasher.finish()),
+            }
+        }
+    }
+
     /// A hasher for bytes of `length` that should be this.
     pub(crate) fn hasher(&self, length: u64) -> ContentHasher {
         match self {

@@ -67,6 +67,32 @@ pub enum HubError {
         /// The status.
         status: u16,
     },
+    /// What is there is in the way: the repository, or a commit that was made meanwhile.
+    #[error("the Hub refuses {what}, something else is there: {said}")]
+    Conflict {
+        /// What was to be done.
+        what: String,
+        /// What the Hub says, shortened.
+        said: String,
+    },
+    /// The Hub does not take what was sent.
+    #[error("the Hub refuses {what} with status {status}: {said}")]
+    Refused {
+        /// What was to be done.
+        what: String,
+        /// The status.
+        status: u16,
+        /// What the Hub says, shortened.
+        said: String,
+    },
+    /// A file that was to be uploaded cannot be read, or changed.
+    #[error("`{file}` cannot be uploaded: {reason}")]
+    Source {
+        /// Which file.
+        file: String,
+        /// Why not.
+        reason: String,
+    },
     /// A redirect that is not followed.
     #[error("`{url}` redirects {reason}")]
     Redirect {

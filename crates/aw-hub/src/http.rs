@@ -18,6 +18,22 @@ const AUTHORITIES_BYTES_MAX: u64 = 16 << 20;
 /// How often a wait looks whether to stop.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// Longest text of a refusal that is shown, in bytes.
+const SAID_BYTES_MAX: u64 = 4096;
+
+/// What is sent.
+pub(crate) enum Body<'a> {
+    /// Bytes in memory.
+    Bytes(&'a [u8]),
+    /// So many bytes of a stream.
+    Stream {
+        /// The stream.
+        reader: &'a mut dyn Read,
+        /// Bytes of it that are sent.
+        length: u64,
+    },
+}
+
 /// Says whether to stop.
 pub(crate) type Stop<'a> = &'a (dyn Fn() -> bool + Sync);
 
@@ -118,6 +134,63 @@ impl Client {
         request.call().map_err(|error| HubError::Unreachable { host: url.origin.host.clone(), reason: reason(&error) })
     }
 
+    /// Sends a body and follows no redirect; gives an answer of success. `what` names the thing it is for.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        url: &Url,
+        headers: &[(&str, String)],
+        body: Body<'_>,
+        what: &str,
+    ) -> Result<Answer, HubError> {
+        let odd = |error: ureq::http::Error| HubError::Answer { url: url.shown(), reason: error.to_string() };
+        let mut request = ureq::http::Request::builder().method(method).uri(url.text());
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        if let Some(token) = self.token.as_ref().filter(|_| self.is_own(url)) {
+            request = request.header("Authorization", token.header().as_str());
+        }
+        let response = match body {
+            Body::Bytes(bytes) => self.agent.run(request.body(bytes).map_err(odd)?),
+            Body::Stream { reader, length } => {
+                let mut reader = reader.take(length);
+                let request = request.header("Content-Length", length);
+                self.agent.run(request.body(ureq::SendBody::from_reader(&mut reader)).map_err(odd)?)
+            }
+        };
+        let unreachable = |error: &ureq::Error| HubError::Unreachable { host: url.origin.host.clone(), reason: reason(error) };
+        let (parts, body) = response.map_err(|error| unreachable(&error))?.into_parts();
+        let status = parts.status.as_u16();
+        if (200..300).contains(&status) {
+            return Ok(Answer { first: parts.headers.clone(), last: parts.headers, status, url: url.clone(), body });
+        }
+        if matches!(status, 400 | 409 | 412 | 422) {
+            let mut said = Vec::new();
+            // A refusal whose text cannot be read is a refusal all the same.
+            let _ = body.into_reader().take(SAID_BYTES_MAX).read_to_end(&mut said);
+            let (what, said) = (what.to_owned(), shown(String::from_utf8_lossy(&said).trim()));
+            return Err(match status {
+                409 | 412 => HubError::Conflict { what, said },
+                _ => HubError::Refused { what, status, said },
+            });
+        }
+        Err(self.refusal(url, status, &parts.headers, what))
+    }
+
+    /// Posts a JSON document, patiently.
+    pub(crate) fn post_json(
+        &self,
+        url: &Url,
+        body: &serde_json::Value,
+        media_type: &str,
+        what: &str,
+    ) -> Result<Answer, HubError> {
+        let bytes = body.to_string();
+        let headers = [("Content-Type", media_type.to_owned()), ("Accept", media_type.to_owned())];
+        self.patiently(&|| false, || self.send("POST", url, &headers, Body::Bytes(bytes.as_bytes()), what))
+    }
+
     /// What a status that is no success means.
     fn refusal(&self, url: &Url, status: u16, headers: &HeaderMap, what: &str) -> HubError {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(shown);
@@ -186,6 +259,14 @@ impl Answer {
             return Err(HubError::TooLong { url: self.url.shown(), limit });
         }
         Ok(bytes)
+    }
+
+    /// Reads a JSON answer of at most `limit` bytes.
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(self, limit: u64) -> Result<T, HubError> {
+        let url = self.url.shown();
+        let bytes = self.whole(limit)?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| HubError::Answer { url, reason: format!("line {}, column {}", error.line(), error.column()) })
     }
 
     /// A header of the last answer.

@@ -14,6 +14,7 @@ use crate::listing::{self, RemoteFile, Snapshot};
 use crate::names::{Commit, RepositoryId, shown};
 use crate::settings::Settings;
 use crate::stand_in;
+use crate::upload::{self, Committed, NewCommit, Told};
 
 /// Requests at the same time.
 const WORKERS: usize = 4;
@@ -90,6 +91,46 @@ impl Hub {
         let unusable = |reason| HubError::Answer { url: repository.to_string(), reason };
         let files = kept.files().map_err(unusable)?;
         Ok(Snapshot { repository: repository.clone(), commit: commit.clone(), files })
+    }
+
+    /// Says what a commit holds, as the server lists it now; nothing is kept.
+    ///
+    /// # Errors
+    /// [`HubError`]; offline always.
+    pub fn list(
+        &self,
+        repository: &RepositoryId,
+        commit: &Commit,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Snapshot, HubError> {
+        self.need_network(|| format!("the list of files of commit `{commit}` of `{repository}`"))?;
+        let unusable = |reason| HubError::Answer { url: repository.to_string(), reason };
+        let files = listing::ask(&self.client, repository, commit, stop)?.files().map_err(unusable)?;
+        Ok(Snapshot { repository: repository.clone(), commit: commit.clone(), files })
+    }
+
+    /// Makes a repository of a model; false when there is one.
+    ///
+    /// # Errors
+    /// [`HubError`]; offline always.
+    pub fn create(&self, repository: &RepositoryId, private: bool) -> Result<bool, HubError> {
+        self.need_network(|| format!("a new repository `{repository}`"))?;
+        upload::create(&self.client, repository, private)
+    }
+
+    /// Uploads files in one commit: large ones first, to where the Hub says, those it has already not again. Stopped before the commit, the
+    /// repository is as it was, and what was uploaded is not uploaded again.
+    ///
+    /// # Errors
+    /// [`HubError::Conflict`] when a commit was made meanwhile; [`HubError`].
+    pub fn commit(&self, new: &NewCommit<'_>, told: Told<'_>) -> Result<Committed, HubError> {
+        self.need_network(|| format!("a commit to `{}`", new.repository))?;
+        upload::commit(&self.client, new, told)
+    }
+
+    /// Where a repository's page is.
+    pub fn page(&self, repository: &RepositoryId) -> String {
+        self.client.address(&format!("/{repository}")).text()
     }
 
     /// The folder of a commit's files. It holds those that were fetched.

@@ -1,4 +1,4 @@
-//! Reads models from the Hugging Face Hub, or any server that speaks its HTTP interface.
+//! Reads models from the Hugging Face Hub, or any server that speaks its HTTP interface, and uploads to it.
 //!
 //! A model is named by repository and commit; a branch or tag can only be asked for the commit it stands for. What a commit holds is
 //! listed with sizes and content hashes, and every byte is held against them before anything uses it. Files rest in the cache that the
@@ -31,6 +31,7 @@ mod listing;
 mod names;
 mod settings;
 mod stand_in;
+mod upload;
 mod url;
 
 pub use content::Content;
@@ -39,3 +40,4 @@ pub use hub::{Hub, Progress};
 pub use listing::{RemoteFile, Snapshot};
 pub use names::{Commit, NameError, RepositoryId};
 pub use settings::{Patience, Settings, SettingsError, Token, VARIABLES};
+pub use upload::{Committed, NewCommit, Outgoing, Told};

@@ -3,6 +3,7 @@
 mod artifact;
 mod contracts;
 mod data;
+mod door;
 mod judge;
 mod key;
 mod node;
@@ -53,6 +54,7 @@ pub(crate) fn result(command: &str, result: Value, page: &mut Page) -> Result<()
         "key/rotate" => key::rotated(&from_value(result)?, page),
         "key/import" => key::imported(&from_value(result)?, page),
         name if name.starts_with("codegen/") => contracts::contracts(name, &result, page),
+        name if name.starts_with("door/") => door::door(name, &result, page),
         "store/gc" => node::gc(&from_value(result)?, page),
         "node/doctor" => node::doctor(&from_value(result)?, page),
         _ => page.raw(&format!("{result:#}")),

@@ -32,6 +32,8 @@ pub mod seal_export;
 pub mod seal_import;
 pub mod seal_sign;
 mod seal_support;
+#[cfg(feature = "ship")]
+pub mod ship;
 pub mod show;
 pub mod validate;
 pub mod verify;
@@ -65,6 +67,8 @@ pub fn registry() -> Vec<Command> {
         seal_export::command(),
         seal_import::command(),
     ];
+    #[cfg(feature = "ship")]
+    commands.extend(ship::commands());
     #[cfg(feature = "codegen")]
     commands.extend(codegen::commands());
     commands.extend([gc::command(), doctor::command()]);

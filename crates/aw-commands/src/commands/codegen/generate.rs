@@ -49,7 +49,7 @@ pub(super) fn command() -> Command {
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Parameters {
-    /// The ontology: a file, or file://, http(s)://, s3://, gs:// or azureblob://.
+    /// The ontology: a file, or file://, http(s)://, s3://, gs://, az:// or azureblob://.
     #[schemars(extend("x-position" = 1))]
     source: String,
     /// A target: `csharp`, `typescript`, `python`, `rust`, `sql`, `bpmn`, `cacao`, `jsonschema`, `openapi`. May be given several times;

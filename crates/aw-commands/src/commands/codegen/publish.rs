@@ -23,6 +23,7 @@ pub(super) fn command() -> Command {
         examples: &[
             Example { what: "to the home folder's own store", line: "codegen publish ontology.ttl" },
             Example { what: "to a registry", line: "codegen publish ontology.ttl --to oci://registry.example.org/contracts" },
+            Example { what: "to a bucket", line: "codegen publish ontology.ttl --to s3://contracts/team" },
         ],
         exit_codes: &[ExitCode::Ok, ExitCode::No, ExitCode::Usage, ExitCode::Refused, ExitCode::Stage, ExitCode::Environment],
     };
@@ -32,10 +33,11 @@ pub(super) fn command() -> Command {
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Parameters {
-    /// The ontology: a file, or file://, http(s)://, s3://, gs:// or azureblob://.
+    /// The ontology: a file, or file://, http(s)://, s3://, gs://, az:// or azureblob://.
     #[schemars(extend("x-position" = 1))]
     source: String,
-    /// Where it goes: a folder, or `oci://host/name`; the home folder's own store when not given.
+    /// Where it goes: a folder, `oci://host/name`, `s3://bucket/name`, `gs://bucket/name` or `az://container/name`; the home folder's own
+    /// store when not given.
     #[schemars(extend("x-value-name" = "STORE"))]
     to: Option<String>,
     /// A target. May be given several times; every language when not given.

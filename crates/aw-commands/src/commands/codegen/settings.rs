@@ -9,7 +9,7 @@ use codegen::delivery::{ArtifactStore, Directory};
 use codegen::forge::{Forge, Settings};
 use codegen::net::{Network, Secret};
 use codegen::smoke::Toolchain;
-use codegen::source::Sources;
+use codegen::source::{ObjectLocation, Sources};
 
 use crate::environment::Environment;
 use crate::exit::ExitCode;
@@ -36,11 +36,20 @@ pub(super) fn store(environment: &Environment) -> PathBuf {
 
 /// What the person who started the program may read: every file, and the origins that are listed, or any public one when none is.
 pub(super) fn sources(roots: Option<Vec<PathBuf>>) -> Result<Sources, Report> {
+    #[cfg(feature = "object-stores")]
+    let others = roots.is_some();
     let allowed = text(variables::FORGE_ALLOWED_ORIGINS)?.map(|text| Network::origins(&text)).transpose();
     let allowed = allowed.map_err(|error| Report::from_error(ExitCode::Usage, "variable", &error))?;
     let network = Network { allowed, ..Network::default() };
     let bearer = text(variables::FORGE_HTTP_BEARER)?.and_then(Secret::new);
-    Ok(Sources { roots, network, bearer })
+    Ok(Sources {
+        roots,
+        network,
+        bearer,
+        #[cfg(feature = "object-stores")]
+        // Where others name the sources, only stores that somebody set up are asked.
+        object_stores: Some(variables::of_stores()).filter(|stores| !others || !stores.is_empty()),
+    })
 }
 
 /// The compilers of this machine, working below a folder.
@@ -65,11 +74,14 @@ pub(super) fn signing_key(environment: &Environment) -> Result<SecretKey, Report
     }
 }
 
-/// Where artifacts go: a folder, or a registry as `oci://host/name`, which is asked without TLS on this machine alone.
+/// Where artifacts go: a folder, a bucket, or a registry as `oci://host/name`, which is asked without TLS on this machine alone.
 pub(super) fn artifacts(environment: &Environment, to: Option<&str>) -> Result<Arc<dyn ArtifactStore + Send + Sync>, Report> {
     let Some(to) = to else { return Ok(Arc::new(Directory::new(store(environment).join("artifacts")))) };
     if !to.contains("://") {
         return Ok(Arc::new(Directory::new(super::support::folder(Path::new(to))?)));
+    }
+    if ObjectLocation::is_meant(to) {
+        return bucket(to);
     }
     let host = to.strip_prefix("oci://").and_then(|rest| rest.split(['/', ':']).next()).unwrap_or_default();
     let here = matches!(host, "localhost" | "127.0.0.1");
@@ -77,6 +89,18 @@ pub(super) fn artifacts(environment: &Environment, to: Option<&str>) -> Result<A
     let (user, password) = (text(variables::OCI_USERNAME)?, text(variables::OCI_PASSWORD)?.and_then(Secret::new));
     let credentials = user.zip(password).map(|(user, password)| Credentials { user, password });
     Ok(Arc::new(Registry::new(repository, credentials)))
+}
+
+#[cfg(feature = "object-stores")]
+fn bucket(to: &str) -> Result<Arc<dyn ArtifactStore + Send + Sync>, Report> {
+    let opened = codegen::delivery::Objects::open(to, &variables::of_stores());
+    Ok(Arc::new(opened.map_err(|error| Report::from_error(ExitCode::Usage, "store", &error))?))
+}
+
+#[cfg(not(feature = "object-stores"))]
+fn bucket(_: &str) -> Result<Arc<dyn ArtifactStore + Send + Sync>, Report> {
+    let message = "this program was built without object stores; build it with the feature `object-stores`";
+    Err(Report::new(ExitCode::Usage, "store", message))
 }
 
 /// The forge of this home folder, for whoever started the program. It signs only when `signs` says so.

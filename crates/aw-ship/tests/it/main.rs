@@ -1,0 +1,12 @@
+//! The crate's integration tests.
+
+#![allow(clippy::unwrap_used)]
+
+mod fixture;
+mod folder;
+mod gates;
+mod line;
+#[cfg(feature = "object-stores")]
+mod objects;
+mod registry;
+mod servers;
