@@ -9,6 +9,7 @@
 )]
 
 pub mod hub;
+pub mod hub_uploads;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@
 mod fixture;
 mod folder;
 mod gates;
+mod hub;
 mod line;
 #[cfg(feature = "object-stores")]
 mod objects;
