@@ -90,11 +90,7 @@ impl Root {
         let now = SystemTime::now();
         let times: Vec<(usize, &NewPart, SystemTime)> =
             good.into_iter().map(|(at, part)| (at, part, now + Duration::from_micros(u64::try_from(at).unwrap_or(0)))).collect();
-        let written = aw_disk::together(&times, |(at, part, time)| {
-            write_aside(self, part, *time).map(|aside| (*at, aside)).inspect_err(|_| {
-                // The failure that is reported is the first; what lies aside is cleared by age.
-            })
-        });
+        let written = aw_disk::together(&times, |(at, part, time)| write_aside(self, part, *time).map(|aside| (*at, aside)));
         let asides = match written {
             Ok(asides) => asides,
             Err(error) => {
@@ -138,6 +134,7 @@ impl Root {
         }
         let (places, moves): (Vec<usize>, Vec<Move>) = moves.into_iter().unzip();
         let named: Vec<(usize, Place)> = places.into_iter().zip(moves.iter().map(|moved| moved.to.clone())).collect();
+        moves.iter().try_for_each(|next| held.clear_way(next))?;
         if !moves.is_empty() {
             let moved = held.perform(moves, false)?;
             // Somebody outside renamed one of that name in, between our look and our rename.
@@ -213,5 +210,5 @@ fn write_aside<'p>(root: &Root, part: &'p NewPart, time: SystemTime) -> aw_disk:
     aw_disk::set_modified(&path, time)?;
     let line = Entry::now(Outcome::Enqueued { alloy: part.name.file(), alloy_hash: Digest::of(&part.bytes).to_string() }).line();
     let to = place(part.name.file());
-    Ok(Aside { part, moved: Move { from, to, carry, made, spent: Vec::new(), lines: vec![line] } })
+    Ok(Aside { part, moved: Move { from, to, carry, follow: Vec::new(), made, spent: Vec::new(), lines: vec![line] } })
 }

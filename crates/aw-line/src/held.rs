@@ -192,6 +192,7 @@ pub(crate) fn bundle(from: (Station, &PartName), to: (Station, &PartName), besid
         from: Place(from.0, from.1.file()),
         to: Place(to.0, to.1.file()),
         carry: carry.collect(),
+        follow: Vec::new(),
         made: Vec::new(),
         spent: Vec::new(),
         lines: Vec::new(),

@@ -42,6 +42,8 @@ pub(crate) struct Move {
     pub(crate) to: Place,
     /// Files that go before it, and where to.
     pub(crate) carry: Vec<(Place, Place)>,
+    /// Files that go after it: where it was, it was never to be seen without them.
+    pub(crate) follow: Vec<(Place, Place)>,
     /// Files made for the move: removed when it is taken back.
     pub(crate) made: Vec<Place>,
     /// Files without use afterwards: removed when it is done.
@@ -78,6 +80,7 @@ impl Intent {
             match (moved.from.is_there(root), moved.to.is_there(root)) {
                 (false, true) => {
                     moved.bring_along(root)?;
+                    moved.bring_after(root)?;
                     arrived.push(moved);
                 }
                 (true, _) => moved.take_back(root)?,
@@ -108,7 +111,7 @@ impl Intent {
 
 impl Move {
     fn places(&self) -> impl Iterator<Item = &Place> {
-        let carried = self.carry.iter().flat_map(|(from, to)| [from, to]);
+        let carried = self.carry.iter().chain(&self.follow).flat_map(|(from, to)| [from, to]);
         [&self.from, &self.to].into_iter().chain(carried).chain(&self.made).chain(&self.spent)
     }
 
@@ -120,17 +123,18 @@ impl Move {
     /// The rename that decides: false when something was at `to`, and then all is taken back.
     pub(crate) fn arrive(&self, root: &Root) -> Disk<bool> {
         if aw_disk::rename_new(&self.from.path(root), &self.to.path(root))? {
-            return Ok(true);
+            return self.bring_after(root).map(|()| true);
         }
         self.take_back(root)?;
         Ok(false)
     }
 
     pub(crate) fn bring_along(&self, root: &Root) -> Disk<()> {
-        for (from, to) in self.carry.iter().filter(|(from, _)| from.is_there(root)) {
-            aw_disk::rename_new(&from.path(root), &to.path(root))?;
-        }
-        Ok(())
+        along(root, &self.carry)
+    }
+
+    fn bring_after(&self, root: &Root) -> Disk<()> {
+        along(root, &self.follow)
     }
 
     fn take_back(&self, root: &Root) -> Disk<()> {
@@ -143,6 +147,13 @@ impl Move {
     pub(crate) fn clear_spent(&self, root: &Root) -> Disk<()> {
         self.spent.iter().try_for_each(|place| aw_disk::remove(&place.path(root)))
     }
+}
+
+fn along(root: &Root, files: &[(Place, Place)]) -> Disk<()> {
+    for (from, to) in files.iter().filter(|(from, _)| from.is_there(root)) {
+        aw_disk::rename_new(&from.path(root), &to.path(root))?;
+    }
+    Ok(())
 }
 
 /// Those of `wanted` that the log has from a position on.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::held::{Held, sidecars};
 use crate::log::{Entry, Line, Log, Outcome};
 use crate::name::owner_among;
+use crate::transitions::free_error;
 use crate::{Failed, LineError, Oddity, PART_ENDING, PartName, Station};
 
 /// Half-written files of others are theirs for so long.
@@ -214,20 +215,28 @@ impl Held {
                 odd.push(Oddity::new(path, "it belongs to no part of the line"));
                 continue;
             };
-            let half_made = matches!(&file[at..], ".result.json" | ".error.json")
-                && matches!(station, Station::Finished | Station::Rework)
-                && matches!(home, Station::Assembly | Station::Intake);
-            if half_made {
+            let ending = &file[at..];
+            let is_waiting = matches!(home, Station::Assembly | Station::Intake);
+            if station == Station::Finished && ending == ".result.json" && is_waiting
+                || station == Station::Rework && ending == ".error.json" && *home == Station::Assembly
+            {
+                // Of a transition that did not come about.
                 aw_disk::remove(&path)?;
                 aw_disk::sync_dir(&folder)?;
                 continue;
             }
-            let to = self.root.station(*home).join(format!("{part}{}", &file[at..]));
+            let to = if ending == ".error.json" && *home == Station::Intake {
+                // An error it came back from.
+                let is_there = |file: &str| self.root.station(*home).join(file).symlink_metadata().is_ok();
+                self.root.station(*home).join(free_error(part, is_there))
+            } else {
+                self.root.station(*home).join(format!("{part}{ending}"))
+            };
             let mut n = 0u32;
             let mut target = to.clone();
             while !aw_disk::rename_new(&path, &target)? {
                 n += 1;
-                target = to.with_file_name(format!("{part}{}.old{n}", &file[at..]));
+                target = to.with_file_name(format!("{part}{ending}.old{n}"));
             }
             aw_disk::sync_at_once(&[&self.root.station(*home), &folder])?;
         }

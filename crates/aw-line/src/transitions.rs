@@ -246,11 +246,11 @@ impl Held {
         }
         let beside = sidecars(&self.names(Station::Rework)?, part);
         let mut moved = bundle((Station::Rework, part), (Station::Intake, &again), &beside);
-        let taken: Vec<String> = moved.carry.iter().map(|(_, to)| to.1.clone()).collect();
-        let kept = (1u32..).map(|n| again.beside(&format!("error.{n}.json"))).find(|file| !taken.contains(file));
         let error = again.beside("error.json");
-        for (_, to) in moved.carry.iter_mut().filter(|(_, to)| to.1 == error) {
-            to.1 = kept.clone().unwrap_or_default();
+        if let Some(at) = moved.carry.iter().position(|(_, to)| to.1 == error) {
+            let (from, mut to) = moved.carry.remove(at);
+            to.1 = free_error(&again, |file| moved.carry.iter().any(|(_, to)| to.1 == file));
+            moved.follow.push((from, to));
         }
         moved.lines.extend(self.missing_arrival(Station::Rework, part)?);
         moved.lines.push(Entry::now(Outcome::PromotedFromRework { alloy: again.file(), from: part.file() }).line());
@@ -363,8 +363,8 @@ impl Held {
     }
 
     /// Files that stand where a part's own will go, without a part, are set aside under another name; they go along from then on.
-    fn clear_way(&self, moved: &Move) -> Result<(), LineError> {
-        for (_, to) in &moved.carry {
+    pub(crate) fn clear_way(&self, moved: &Move) -> Result<(), LineError> {
+        for (_, to) in moved.carry.iter().chain(&moved.follow) {
             let path = to.path(&self.root);
             if path.symlink_metadata().is_err() {
                 continue;
@@ -397,6 +397,18 @@ impl Held {
             }
         })?;
         if on_line { Ok(None) } else { self.arrival(station, part).map(Some) }
+    }
+}
+
+/// `<name>.error.<n>.json`, the first that is not taken.
+pub(crate) fn free_error(part: &PartName, taken: impl Fn(&str) -> bool) -> String {
+    let mut n = 1u32;
+    loop {
+        let file = part.beside(&format!("error.{n}.json"));
+        if !taken(&file) {
+            return file;
+        }
+        n += 1;
     }
 }
 
