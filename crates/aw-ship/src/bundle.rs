@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aw_alloy::artifact::ARTIFACT_SUFFIX;
+use aw_disk::Lock;
 use serde_json::Value;
 
 use crate::contents::Contents;
@@ -114,9 +115,9 @@ impl Bundle {
             let Ok(name) = entry.file_name().into_string() else { continue };
             // `<name>.artifact.json` and the other records do not end as parts do.
             let Some(name) = name.strip_suffix(ARTIFACT_SUFFIX).filter(|name| is_part_name(name)) else { continue };
-            let about = entry.metadata().map_err(disk("looked at", &entry.path()))?;
+            let about = entry.metadata().map_err(disk("look at", &entry.path()))?;
             if about.is_file() {
-                found.push((about.modified().map_err(disk("looked at", &entry.path()))?, name.to_owned()));
+                found.push((about.modified().map_err(disk("look at", &entry.path()))?, name.to_owned()));
             }
         }
         found.sort();
@@ -152,7 +153,7 @@ impl Bundle {
     }
 
     /// Takes the right to ship this bundle until the lock is dropped.
-    pub(crate) fn lock(&self) -> Result<fs::File, ShipError> {
+    pub(crate) fn lock(&self) -> Result<Lock, ShipError> {
         let path = self.beside.0.join(format!(".{}.ship.lock", self.beside.1));
         files::lock(&path)?.ok_or_else(|| ShipError::Busy { path: self.shown() })
     }

@@ -10,7 +10,7 @@ use crate::approval::{Approval, Approved};
 use crate::bundle::Bundle;
 use crate::contents::Contents;
 use crate::decision::{Decision, Judgement, Policy, Provenance, decide};
-use crate::error::{ShipError, disk};
+use crate::error::ShipError;
 use crate::examine::{Examined, examine, standing};
 use crate::publish::{Plan, Publication, PublishedFile, Publisher, Watch, step};
 use crate::receipt::{RECEIPT_FORMAT, Receipt};
@@ -156,7 +156,7 @@ impl Door<'_> {
         }
         let hex = receipt.artifact.file_hash.hex();
         let aside = bundle.sidecar(&format!("receipt-{}", hex.get(..12).unwrap_or(&hex)));
-        std::fs::rename(&path, &aside).map_err(disk("put aside", &path))?;
+        aw_disk::rename(&path, &aside)?;
         Ok(None)
     }
 
@@ -205,11 +205,7 @@ impl Door<'_> {
     /// earlier decision no longer stands.
     fn finish(&self, bundle: &Bundle, contents: &Contents, receipt: &Receipt) -> Result<(), ShipError> {
         step(self.watch, "record", Some("result"))?;
-        let refusal = bundle.sidecar("refusal");
-        match std::fs::remove_file(&refusal) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(disk("removed", &refusal)(error)),
-            _ => {}
-        }
+        aw_disk::remove_file(&bundle.sidecar("refusal"))?;
         let Some(line) = &bundle.line else { return Ok(()) };
         let path = bundle.sidecar("result");
         let bytes = files::read(&path)?.unwrap_or_default();

@@ -28,15 +28,8 @@ pub enum ShipError {
     #[error(transparent)]
     Target(#[from] TargetError),
     /// The disk.
-    #[error("`{}` cannot be {what}: {source}", path.display())]
-    Disk {
-        /// What was to be done, such as `written`.
-        what: &'static str,
-        /// To which path.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Disk(#[from] aw_disk::DiskError),
     /// A file changed between being verified and being sent.
     #[error("`{}` changed while it was shipped: expected {expected}, found {found}; verify the artifact again", path.display())]
     Changed {
@@ -87,7 +80,7 @@ pub enum ShipError {
 }
 
 /// A failure of the disk at a path.
-pub(crate) fn disk(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ShipError {
+pub(crate) fn disk(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ShipError {
     let path = path.to_owned();
-    move |source| ShipError::Disk { what, path, source }
+    move |source| ShipError::Disk(aw_disk::DiskError { action, path, source })
 }

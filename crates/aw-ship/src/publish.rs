@@ -184,7 +184,7 @@ pub trait Publisher {
 pub fn publisher(target: &Target, credentials: &Credentials) -> Result<Box<dyn Publisher>, ShipError> {
     Ok(match target {
         Target::Folder(path) => {
-            let absolute = std::path::absolute(path).map_err(crate::error::disk("found", path))?;
+            let absolute = std::path::absolute(path).map_err(crate::error::disk("find", path))?;
             Box::new(folder::Folder::new(target.clone(), absolute))
         }
         Target::Registry { repository, tag } => Box::new(registry::Registry::new(

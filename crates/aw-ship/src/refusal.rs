@@ -86,11 +86,10 @@ pub(crate) fn record(
         signature: empty,
     };
     if let Some(line) = &bundle.line {
-        let (name, made) = rework(line, &refusal, key)?;
+        let (name, refused_at) = rework(line, &refusal, key)?;
         refusal.rework = Some(name);
-        if made {
-            log(line, "ship_refused", now, &decision.reasons, None)?;
-        }
+        refusal.refused_at = refused_at;
+        log(line, "ship_refused", &refusal.refused_at, &decision.reasons, None)?;
     }
     refusal.signature = signed::sign(&refusal, REFUSAL_CONTEXT, key).map_err(|reason| unsigned(bundle, reason))?;
     files::replace(&beside, &signed::to_bytes(&refusal))?;
@@ -106,10 +105,10 @@ fn known(path: &std::path::Path) -> Result<Option<Refusal>, ShipError> {
     Ok(bytes.and_then(|bytes| Refusal::read(&bytes).ok()).filter(Refusal::is_sound))
 }
 
-/// Puts the refused part's record into `rework`; gives its file name, and whether it was not there.
-fn rework(line: &Line, refusal: &Refusal, key: &SecretKey) -> Result<(String, bool), ShipError> {
+/// Puts the refused part's record into `rework`, unless it is there; gives its file name, and when it was refused.
+fn rework(line: &Line, refusal: &Refusal, key: &SecretKey) -> Result<(String, String), ShipError> {
     let folder = line.station("rework");
-    std::fs::create_dir_all(&folder).map_err(disk("made", &folder))?;
+    aw_disk::ensure_dir(&folder)?;
     // A short lock of the root, as every transition of the line takes.
     let lock = line.root.join("line/.lock");
     let _held = files::lock_waiting(&lock)?;
@@ -121,8 +120,8 @@ fn rework(line: &Line, refusal: &Refusal, key: &SecretKey) -> Result<(String, bo
         let part = folder.join(format!("{name}{ARTIFACT_SUFFIX}"));
         if let Some(other) = known(&beside("refusal"))? {
             if other.decision == refusal.decision {
-                let made = files::create(&part, &part_bytes)?;
-                return Ok((format!("{name}{ARTIFACT_SUFFIX}"), made));
+                files::create(&part, &part_bytes)?;
+                return Ok((format!("{name}{ARTIFACT_SUFFIX}"), other.refused_at));
             }
             continue;
         }
@@ -142,7 +141,7 @@ fn rework(line: &Line, refusal: &Refusal, key: &SecretKey) -> Result<(String, bo
         files::replace(&beside("error"), &signed::to_bytes(&error))?;
         files::replace(&beside("refusal"), &signed::to_bytes(&own))?;
         if files::create(&part, &part_bytes)? {
-            return Ok((format!("{name}{ARTIFACT_SUFFIX}"), true));
+            return Ok((format!("{name}{ARTIFACT_SUFFIX}"), refusal.refused_at.clone()));
         }
     }
     Err(ShipError::Bundle { path: folder, reason: format!("`{stem}` was refused more than {REFUSALS_MAX} times") })
@@ -152,7 +151,7 @@ fn told(reasons: &[Reason]) -> String {
     reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Appends to the line's log, unless the log has a line of the same outcome, part and address.
+/// Appends to the line's log, unless it has that line: the same outcome, part and address, or without an address the same moment and reasons.
 pub(crate) fn log(line: &Line, outcome: &str, now: &str, reasons: &[Reason], url: Option<&str>) -> Result<(), ShipError> {
     let path = line.root.join("line/throughput.jsonl");
     let mut entry = json!({
@@ -163,14 +162,14 @@ pub(crate) fn log(line: &Line, outcome: &str, now: &str, reasons: &[Reason], url
     });
     if let Some(url) = url {
         entry["url"] = url.into();
-        if has(&path, outcome, &line.file(), url)? {
-            return Ok(());
-        }
+    }
+    if has(&path, &entry)? {
+        return Ok(());
     }
     files::append(&path, &entry.to_string())
 }
 
-fn has(path: &std::path::Path, outcome: &str, alloy: &str, url: &str) -> Result<bool, ShipError> {
+fn has(path: &std::path::Path, entry: &serde_json::Value) -> Result<bool, ShipError> {
     use std::io::BufRead as _;
     let file = match files::open(path) {
         Ok(file) => file,
@@ -179,8 +178,10 @@ fn has(path: &std::path::Path, outcome: &str, alloy: &str, url: &str) -> Result<
     };
     for line in std::io::BufReader::new(file).split(b'\n') {
         let line = line.map_err(disk("read", path))?;
-        let Ok(entry) = serde_json::from_slice::<serde_json::Value>(&line) else { continue };
-        if entry["outcome"] == outcome && entry["alloy"] == alloy && entry["url"] == url {
+        let Ok(other) = serde_json::from_slice::<serde_json::Value>(&line) else { continue };
+        let same = |names: &[&str]| names.iter().all(|name| other.get(name) == entry.get(name));
+        let further: &[&str] = if entry.get("url").is_some() { &["url"] } else { &["at", "reasons"] };
+        if same(&["outcome", "alloy"]) && same(further) {
             return Ok(true);
         }
     }

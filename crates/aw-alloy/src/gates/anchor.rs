@@ -42,6 +42,9 @@ fn beside(row: &Row<'_>) -> Option<Rule> {
     row.value()?;
     let rule = Rule::new("self-anchored", "what has no published score is held against the base, measured in the same run");
     let rule = rule.at(row.path());
+    if row.is_against_base() {
+        return Some(rule.passes(format!("`{}` is measured against the base", row.label())));
+    }
     Some(match row.base_value() {
         Some(base) => rule.number("base", &base).passes(format!("the base was measured on `{}` too: {base}", row.label())),
         None => rule.fails(format!("the base was not measured on `{}`", row.label())),

@@ -93,6 +93,11 @@ impl<'a> Row<'a> {
         format!("results.benchmarks[{}]", self.index)
     }
 
+    /// Whether it measures how far the model is from the base: the base itself is nothing away from itself, and is not measured.
+    pub(crate) fn is_against_base(&self) -> bool {
+        self.name() == "kl-divergence"
+    }
+
     /// Whether it is measured in something else than points of 0 to 100, as far as the row says so.
     pub(crate) fn is_perplexity(&self) -> bool {
         let named = |name: &str| text(self.node, name) == Some("perplexity");

@@ -410,3 +410,11 @@ fn the_schema_of_the_record_is_the_committed_one_and_records_fit_it() {
         assert_eq!(serde_json::from_slice::<Verdicts>(&bytes).unwrap(), verdicts, "the record reads back");
     }
 }
+
+#[test]
+fn how_far_a_model_is_from_its_base_needs_no_measurement_of_the_base() {
+    let row = |name: &str| js!({"results": {"benchmarks": [{"name": name, "subset": "code", "metrics": {"forged": 0.3}, "forged": 0.3}]}});
+    let outcome = |name: &str| aw_alloy::gates::anchor::judge(&Node::from_serde(&row(name))).outcome;
+    assert_eq!(outcome("kl-divergence"), Outcome::Pass, "the base is nothing away from itself");
+    assert_eq!(outcome("perplexity"), Outcome::Fail);
+}

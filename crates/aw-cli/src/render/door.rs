@@ -42,7 +42,9 @@ fn shipped(part: &Value, dry_run: bool, page: &mut Page) {
     let decision = &part["decision"];
     for reason in list(&decision["reasons"]) {
         let line = format!("{}, {}: {}", text(&reason["gate"]), text(&reason["rule"]), text(&reason["message"]));
-        page.marked(Style::Bad, "FAIL    ", &line);
+        let waits = decision["judgement"] == "awaits-approval";
+        let (style, mark) = if waits { (Style::Warn, "WAITS   ") } else { (Style::Bad, "FAIL    ") };
+        page.marked(style, mark, &line);
     }
     for plan in list(&part["plans"]) {
         planned(plan, page);

@@ -11,6 +11,7 @@ mod kill;
 mod problems;
 mod reference;
 mod seal;
+mod ship;
 mod support;
 mod surface;
 mod tamper;

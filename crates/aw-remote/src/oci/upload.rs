@@ -82,11 +82,11 @@ impl Registry {
         if answer.status == 201 { Ok(()) } else { Err(answer.refusal().into()) }
     }
 
-    /// How many bytes of an upload the registry has, and where it goes on.
+    /// How many bytes of an upload the registry has, and where it goes on. One that it gave up begins anew.
     fn upload_state(&self, place: &Url) -> Result<(u64, Url), OciError> {
         let answer = self.ask(Method::GET, place, &[], &[])?;
         if answer.status != 204 {
-            return Err(answer.refusal().into());
+            return Ok((0, self.begin_upload()?));
         }
         let end = answer.header("range").and_then(|range| range.rsplit('-').next()?.parse::<u64>().ok());
         let next = if answer.header("location").is_some() { self.upload_place(place, &answer)? } else { place.clone() };

@@ -95,29 +95,29 @@ impl Publisher for Folder {
             return Ok(Published { url, revision: None, sent: 0 });
         }
         step(watch, "prepare", None)?;
-        fs::create_dir_all(&self.path).map_err(disk("made", &self.path))?;
+        aw_disk::ensure_dir(&self.path)?;
         let held = files::lock(&lock)?.ok_or_else(|| ShipError::Busy { path: place.clone() })?;
         let aside = self.path.join(format!(".{label}.part"));
         let mut sent = 0;
         // Another may have been quicker, between the look and the lock.
         if !place.is_dir() {
-            fs::create_dir_all(&aside).map_err(disk("made", &aside))?;
+            aw_disk::ensure_dir(&aside)?;
             for file in &contents.files {
                 sent += put(contents, file, &aside, watch)?;
             }
             let (_, others) = Self::look(&aside, contents)?;
             for other in others {
-                fs::remove_file(aside.join(&other)).map_err(disk("removed", &aside.join(&other)))?;
+                aw_disk::remove_file(&aside.join(&other))?;
             }
             for folder in folders(&aside)? {
-                files::sync_folder(&folder)?;
+                aw_disk::sync_dir(&folder)?;
             }
             step(watch, "commit", None)?;
-            if !files::rename_new(&aside, &place)? {
+            if !aw_disk::rename_new(&aside, &place)? {
                 return Err(self.taken(&place, "something was put there meanwhile".to_owned()));
             }
             step(watch, "sync", None)?;
-            files::sync_folder(&self.path)?;
+            aw_disk::sync_dir(&self.path)?;
         }
         self.read_back(&place, contents, watch)?;
         // Whoever waits for the lock finds the folder; the name is free again.
@@ -135,17 +135,18 @@ fn put(contents: &Contents, file: &ContentFile, aside: &Path, watch: Watch<'_>) 
     }
     step(watch, "send", Some(file.path.as_str()))?;
     let folder = files::parent(&place);
-    fs::create_dir_all(folder).map_err(disk("made", folder))?;
+    aw_disk::ensure_dir(folder)?;
     let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let half = folder.join(format!(".{name}.tmp"));
     let source = contents.folder.join(&file.path);
     let mut from = contents.open(file, 0).map_err(disk("read", &source))?;
-    let mut into = File::create(&half).map_err(disk("written", &half))?;
-    let digest = copy(&mut from, &mut into).map_err(disk("written", &half))?;
+    aw_disk::remove_file(&half)?;
+    let mut into = aw_disk::create_new(&half)?;
+    let digest = copy(&mut from, &mut into).map_err(disk("write", &half))?;
     check(&source, &file.digest, &digest)?;
-    into.sync_all().map_err(disk("synced", &half))?;
+    aw_disk::sync_file(&into, &half)?;
     step(watch, "sent", Some(file.path.as_str()))?;
-    fs::rename(&half, &place).map_err(disk("put in place", &place))?;
+    aw_disk::rename(&half, &place)?;
     Ok(file.bytes)
 }
 

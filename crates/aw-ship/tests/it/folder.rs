@@ -142,3 +142,40 @@ fn many_at_once_publish_once() {
     });
     assert!(nested.is_err());
 }
+
+/// Refuses every change of the disk from the n-th on: a process that died there. Gives how many there were.
+fn dies_at(step: usize) -> (aw_disk::faults::Watched, std::rc::Rc<Cell<usize>>) {
+    let seen = std::rc::Rc::new(Cell::new(0));
+    let count = seen.clone();
+    let watched = aw_disk::faults::watch_thread(move |_| {
+        count.set(count.get() + 1);
+        if count.get() > step { Err(std::io::Error::from(std::io::ErrorKind::StorageFull)) } else { Ok(()) }
+    });
+    (watched, seen)
+}
+
+#[test]
+fn dead_at_every_change_of_the_disk_it_comes_to_the_same_end() {
+    let reference = tempfile::tempdir().unwrap();
+    let whole = {
+        let other = bundle(reference.path());
+        let (_watched, seen) = dies_at(usize::MAX);
+        Shop::default().ship(&other, &to_folder(&reference.path().join("shelf"))).unwrap();
+        assert!(seen.get() > 50, "{}", seen.get());
+        seen.get()
+    };
+    for step in 0..whole {
+        let folder = tempfile::tempdir().unwrap();
+        let (bundle, shelf) = (bundle(folder.path()), folder.path().join("shelf"));
+        {
+            let (_watched, _) = dies_at(step);
+            // The last steps undo what is not needed any more; a failure there is none of the whole.
+            let died = Shop::default().ship(&bundle, &to_folder(&shelf));
+            assert!(died.is_err() || step + 3 > whole, "{step} of {whole}");
+        }
+        Shop::default().ship(&bundle, &to_folder(&shelf)).unwrap();
+        assert_eq!(files(&version(&shelf)), files(&folder.path().join("artifact")), "{step}");
+        let receipt = Receipt::read(&std::fs::read(folder.path().join("artifact.receipt.json")).unwrap()).unwrap();
+        assert_eq!((receipt.publications.len(), receipt.signer().is_ok()), (1, true), "{step}");
+    }
+}

@@ -161,3 +161,35 @@ fn paths_that_lead_out_of_the_root_are_refused() {
         assert!(Bundle::of_part(root.path(), name).is_err(), "{name}");
     }
 }
+
+#[test]
+fn dead_at_every_change_of_the_disk_a_refusal_shows_once() {
+    let steps = |root: &Path, limit: usize| {
+        let seen = std::rc::Rc::new(Cell::new(0));
+        let count = seen.clone();
+        let watched = aw_disk::faults::watch_thread(move |_| {
+            count.set(count.get() + 1);
+            if count.get() > limit { Err(std::io::Error::from(std::io::ErrorKind::StorageFull)) } else { Ok(()) }
+        });
+        let bundle = Bundle::of_part(root, "compact").unwrap();
+        let ended = Shop::default().ship(&bundle, &to_folder(&root.join("shelf")));
+        drop(watched);
+        (seen.get(), ended.is_ok())
+    };
+    let reference = tempfile::tempdir().unwrap();
+    line(reference.path(), &Making { meets: false, ..Making::default() });
+    let (whole, _) = steps(reference.path(), usize::MAX);
+    assert!(whole > 20, "{whole}");
+    for limit in 0..whole {
+        let root = tempfile::tempdir().unwrap();
+        line(root.path(), &Making { meets: false, ..Making::default() });
+        assert!(!steps(root.path(), limit).1, "{limit} of {whole}");
+        assert!(steps(root.path(), usize::MAX).1);
+        let names =
+            |root: &Path| files(&root.join("line/rework")).into_keys().filter(|name| !name.starts_with('.')).collect::<Vec<_>>();
+        assert_eq!(names(root.path()), names(reference.path()), "{limit}");
+        let refused = log(root.path()).iter().filter(|entry| entry["outcome"] == "ship_refused").count();
+        assert_eq!(refused, 1, "{limit}");
+        assert_eq!(std::fs::read_dir(root.path().join("line/finished")).unwrap().count(), 5, "{limit}");
+    }
+}

@@ -83,7 +83,9 @@ impl Outcome for ApproveResult {}
 
 fn run(environment: &Environment, parameters: Parameters, surface: &Surface<'_>) -> Result<ApproveResult, Report> {
     let root = absolute(parameters.root)?;
-    let bundles = bundles(Some(&parameters.part), root.as_deref(), false)?;
+    let mut bundles = bundles(Some(&parameters.part), root.as_deref(), false)?;
+    let (_, bundle) = bundles.pop().ok_or_else(|| Report::bug("no bundle"))?;
+    let bundle = bundle?;
     let key = key(environment)?;
     let door = Door {
         key: &key,
@@ -96,8 +98,7 @@ fn run(environment: &Environment, parameters: Parameters, surface: &Surface<'_>)
         now: &now,
         watch: &|_| !(surface.cancelled)(),
     };
-    let bundle = bundles.first().ok_or_else(|| Report::bug("no bundle"))?;
-    let (approval, _) = door.approve(bundle, &parameters.approver, parameters.reason.as_deref())?;
+    let (approval, _) = door.approve(&bundle, &parameters.approver, parameters.reason.as_deref())?;
     Ok(ApproveResult {
         artifact: approval.artifact.name,
         file_hash: approval.artifact.file_hash.to_string(),

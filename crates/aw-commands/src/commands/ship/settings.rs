@@ -38,18 +38,21 @@ impl From<ShipError> for Report {
     }
 }
 
+/// A bundle that is meant, by name; one of many may be none.
+pub(super) type Meant = (String, Result<Bundle, ShipError>);
+
 /// The bundles that are meant: a part of a root, all of them, or a folder.
-pub(super) fn bundles(part: Option<&Path>, root: Option<&Path>, all: bool) -> Result<Vec<Bundle>, Report> {
+pub(super) fn bundles(part: Option<&Path>, root: Option<&Path>, all: bool) -> Result<Vec<Meant>, Report> {
     let usage = |message: &str| Err(Report::new(ExitCode::Usage, "parameters", message));
     match (part, root, all) {
-        (Some(folder), None, false) => Ok(vec![Bundle::of_folder(folder)?]),
+        (Some(folder), None, false) => Ok(vec![(folder.display().to_string(), Bundle::of_folder(folder))]),
         (Some(part), Some(root), false) => {
             let Some(part) = part.to_str() else { return usage("a part's name is UTF-8") };
-            Ok(vec![Bundle::of_part(root, part)?])
+            Ok(vec![(part.to_owned(), Bundle::of_part(root, part))])
         }
         (None, Some(root), true) => {
             let names = Bundle::finished(root)?;
-            Ok(names.iter().map(|name| Bundle::of_part(root, name)).collect::<Result<_, _>>()?)
+            Ok(names.into_iter().map(|name| (name.clone(), Bundle::of_part(root, &name))).collect())
         }
         (Some(_), _, true) => usage("`--all` means every finished part of the root; name no part with it"),
         (None, _, true) => usage("`--all` needs the root whose finished parts are meant"),

@@ -174,12 +174,13 @@ fn run(environment: &Environment, parameters: Parameters, surface: &Surface<'_>)
         watch: &|_| !(surface.cancelled)(),
     };
     let mut parts = Vec::new();
-    for bundle in &bundles {
-        match one(&door, bundle, &publishers, parameters.dry_run) {
+    for (name, bundle) in bundles {
+        let taken = bundle.map_err(Report::from).and_then(|bundle| one(&door, &bundle, &publishers, parameters.dry_run));
+        match taken {
             Ok(part) => parts.push(part),
             // One of many that fails does not keep the others; one alone is an error.
             Err(report) if parameters.all && report.exit_code != ExitCode::Cancelled => {
-                parts.push(ShippedPart::failed(bundle, report.message));
+                parts.push(ShippedPart::failed(name, report.message));
             }
             Err(report) => return Err(report),
         }
@@ -210,9 +211,9 @@ impl ShippedPart {
         }
     }
 
-    fn failed(bundle: &Bundle, problem: String) -> Self {
+    fn failed(part: String, problem: String) -> Self {
         Self {
-            part: bundle.name().to_owned(),
+            part,
             artifact: None,
             file_hash: None,
             decision: None,
