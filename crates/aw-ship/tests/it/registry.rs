@@ -191,3 +191,18 @@ fn a_file_in_parts_arrives_whole() {
     let shipped = Shop::default().ship(&bundle, &targets).unwrap();
     assert!(shipped.sent >= 140_000_001, "it was read back too");
 }
+
+#[test]
+fn another_client_pulls_the_artifact_by_its_tag() {
+    let Some(python) = aw_testkit::python_with("oras") else { return };
+    let Some(running) = registry(false) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    Shop::default().ship(&bundle(folder.path()), &to(&running, "models/compact", &Credentials::default())).unwrap();
+    let script = "import oras.client, sys\noras.client.OrasClient(hostname=sys.argv[1], insecure=True).pull(target=sys.argv[1] + '/' + sys.argv[2], outdir=sys.argv[3])";
+    let host = format!("127.0.0.1:{}", running.port);
+    let mut command = std::process::Command::new(python);
+    command.args(["-c", script, &host, "models/compact:1.0.0"]).arg(folder.path().join("pulled")).env("NO_PROXY", "*");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(aw_testkit::files(&folder.path().join("pulled")), aw_testkit::files(&folder.path().join("artifact")));
+}
