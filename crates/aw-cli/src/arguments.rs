@@ -96,6 +96,7 @@ pub(crate) fn program(commands: &[Command], color: Color) -> clap::Command {
                 .arg(Arg::new("shell").required(true).value_name("SHELL").value_parser(value_parser!(Shell)).help("The shell")),
         )
         .subcommand(clap::Command::new("worker").hide(true).about("Serves one heavy stage over standard input and output"))
+        .subcommand(clap::Command::new("line-part").hide(true).about("Builds one part of a line over standard input and output"))
         .subcommand(
             clap::Command::new("reference")
                 .hide(true)

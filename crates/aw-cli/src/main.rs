@@ -37,6 +37,7 @@ fn main() -> ProcessExit {
     let printer = Printer::new(matches.get_flag("quiet"), arguments::color(&matches));
     let exit = match matches.subcommand() {
         Some(("worker", _)) => worker(&printer),
+        Some(("line-part", _)) => line_part(&printer, &matches),
         Some(("completions", given)) => written(&printer, printer.out(&arguments::completions(&commands, given)), ExitCode::Ok),
         Some(("reference", given)) => written(&printer, printer.out(&reference::page(&commands, given)), ExitCode::Ok),
         _ => {
@@ -57,6 +58,16 @@ fn worker(printer: &Printer) -> ExitCode {
         Ok(()) => ExitCode::Ok,
         Err(error) => {
             fail(printer, &Report::new(ExitCode::Environment, "worker", format!("the stage's process cannot serve: {error}")))
+        }
+    }
+}
+
+/// Builds one part of a line for a worker, another process of this program.
+fn line_part(printer: &Printer, globals: &ArgMatches) -> ExitCode {
+    match aw_commands::serve_part(|| environment(globals), stdin(), stdout()) {
+        Ok(()) => ExitCode::Ok,
+        Err(error) => {
+            fail(printer, &Report::new(ExitCode::Environment, "worker", format!("the part's process cannot serve: {error}")))
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use aw_commands::{ProgressUnit, RunEvent, words};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
 
 use crate::page::{Page, Style};
 use crate::printer::Printer;
@@ -72,7 +73,8 @@ impl<'a> Progress<'a> {
 
     fn json(&self, event: &RunEvent, state: &mut State) {
         let frequent =
-            matches!(event, RunEvent::StageProgress { .. } | RunEvent::SourceHashing { .. } | RunEvent::SourceFetching { .. });
+            matches!(event, RunEvent::StageProgress { .. } | RunEvent::SourceHashing { .. } | RunEvent::SourceFetching { .. })
+                || matches!(event, RunEvent::Line { what, details, .. } if what == "progress" && is_progress(details));
         if frequent && state.told.is_some_and(|told| told.elapsed() < JSON_EVERY) {
             return;
         }
@@ -129,11 +131,68 @@ impl<'a> Progress<'a> {
             }
             RunEvent::Sealed { output, .. } => self.end(state, Style::Good, "sealed", &format!("output root {}", short(&output))),
             RunEvent::Placed { folder } => self.end(state, Style::Good, "placed", &folder),
+            RunEvent::Line { what, part, details } => self.line_event(state, &what, part.as_deref(), &details),
             RunEvent::Result(_) | RunEvent::Error(_) => {}
             other => {
                 let text = serde_json::to_string(&other).unwrap_or_default();
                 self.end(state, Style::Plain, "event", &text);
             }
+        }
+    }
+
+    /// What happens on a line: how far a part is moves the bar, everything else is a line of its own.
+    fn line_event(&self, state: &mut State, what: &str, part: Option<&str>, details: &Value) {
+        let part = part.unwrap_or_default();
+        if what == "progress" {
+            let stage = details["stage"].as_str().unwrap_or_default();
+            match details["event"].as_str() {
+                Some("stage-finished") => {
+                    let how = if details["cached"] == true {
+                        "cached".to_owned()
+                    } else {
+                        words::duration(details["seconds"].as_f64().unwrap_or(0.0))
+                    };
+                    self.end(state, Style::Good, &format!("{part} {stage}"), &how);
+                }
+                Some("stage-progress") => {
+                    let count = |name: &str| details[name].as_u64();
+                    let doing = details["doing"].as_str().unwrap_or_default();
+                    self.moved(state, doing, count("done").unwrap_or(0), count("total"), ProgressUnit::Steps);
+                }
+                Some("stage-started") => self.begin(state, &format!("{part} {stage}")),
+                Some(_) => {}
+                None => {
+                    let label = format!("{part} {stage}");
+                    if state.label != label {
+                        self.begin(state, &label);
+                    }
+                    if let Some(fraction) = details["fraction"].as_f64() {
+                        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of 0 to 1")]
+                        let percent = (fraction.clamp(0.0, 1.0) * 100.0) as u64;
+                        self.moved(state, "percent", percent, Some(100), ProgressUnit::Steps);
+                    }
+                }
+            }
+            return;
+        }
+        let text = |name: &str| details[name].as_str().unwrap_or_default().to_owned();
+        let (style, how) = match what {
+            "finished" => (Style::Good, text("forged_dir")),
+            "rework" => (Style::Bad, text("error")),
+            "recovered" => (Style::Warn, text("to")),
+            "refused" | "worker-lost" => (Style::Warn, text("reason")),
+            "odd" | "bad-line" => (Style::Warn, format!("{}: {}", text("path"), text("reason"))),
+            "evict-failed" => (Style::Warn, text("message")),
+            "evicted" => (Style::Good, format!("{} {}: {}", text("action"), text("path"), text("reason"))),
+            "left" => (Style::Warn, "stopped; it goes on at the next start".into()),
+            _ => (Style::Plain, text("reason")),
+        };
+        let label = if part.is_empty() { what.to_owned() } else { format!("{what} {part}") };
+        self.end(state, style, &label, &how);
+        if what == "rework" && !text("details").is_empty() {
+            let mut page = self.printer.page_err();
+            text("details").lines().for_each(|line| page.line(&format!("  {line}")));
+            self.printer.talk(&page.into_text());
         }
     }
 
@@ -186,6 +245,14 @@ impl<'a> Progress<'a> {
         let mut page = self.printer.page_err();
         page.marked(style, &format!("{label:<33}"), &format!(" {how}"));
         page.into_text()
+    }
+}
+
+/// Whether particulars are of the kind that comes many times within a stage.
+fn is_progress(details: &Value) -> bool {
+    match details["event"].as_str() {
+        None => !details["fraction"].is_null(),
+        Some(event) => matches!(event, "stage-progress" | "source-hashing" | "source-fetching"),
     }
 }
 

@@ -79,6 +79,12 @@ impl Environment {
         &self.registry
     }
 
+    /// The program itself.
+    #[cfg(feature = "line")]
+    pub(crate) fn program(&self) -> Option<&Path> {
+        self.program.as_deref()
+    }
+
     /// The file of the identity key.
     pub(crate) fn identity_file(&self) -> PathBuf {
         self.home.join("keys/identity.ed25519")

@@ -114,6 +114,15 @@ pub enum RunEvent {
         /// The folder.
         folder: String,
     },
+    /// Something happened on a line.
+    Line {
+        /// What: an outcome of the log (`started`, `finished`, `rework`), `progress`, `idle`, `odd`, and others.
+        what: String,
+        /// The part concerned.
+        part: Option<String>,
+        /// Its particulars.
+        details: Value,
+    },
     /// Something this version of the surface has no words for, as the foundry said it.
     Other {
         /// What the foundry said.

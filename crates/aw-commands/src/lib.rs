@@ -52,6 +52,19 @@ pub use commands::key_import::KeyImportResult;
 pub use commands::key_list::KeyListResult;
 pub use commands::key_registry::KeyRegistryResult;
 pub use commands::key_rotate::KeyRotateResult;
+#[cfg(feature = "line")]
+pub use commands::line::{
+    add::{AddedView, LineAddResult, RefusedView},
+    doctor::LineDoctorResult,
+    evict::LineEvictResult,
+    init::LineInitResult,
+    list::{LineListResult, OddityView, PartView},
+    moved::{LineMovedResult, MovedView, NotMovedView},
+    reorder::LineOrderResult,
+    status::{DiskView, LineStatusResult, NextView, StationView, WorkerView},
+    watch::LineWatchResult,
+    work::LineWorkResult,
+};
 pub use commands::plan::{PlanResult, StepState, StepView};
 pub use commands::registry;
 pub use commands::run::{RunResult, StageView};
@@ -71,6 +84,20 @@ pub use measured::{Benchmark, Table, benchmarks, tables};
 pub use registry::{AREAS, Answer, Command, Example, Outcome, Reach, Surface};
 pub use report::{Place, Report, Severity};
 pub use size::{MemoryLimit, SizeError};
+
+/// Builds one part of a line: what the program does when a worker starts it as the process of a part. `make` is asked for the environment
+/// once the process has its limits.
+///
+/// # Errors
+/// When the job cannot be read or an answer cannot be written.
+#[cfg(feature = "line")]
+pub fn serve_part(
+    make: impl FnOnce() -> Result<Environment, Report>,
+    input: impl std::io::Read + Send + 'static,
+    output: impl std::io::Write + Send,
+) -> std::io::Result<()> {
+    commands::line::part::serve(make, input, output)
+}
 
 /// Serves one stage: what the program does when a run starts it as the process of a heavy stage.
 ///

@@ -44,6 +44,7 @@ pub const AREAS: &[(&str, &str)] = &[
     ("codegen", "Typed contracts from an ontology: generate, compare, publish, pin and adopt"),
     ("data", "Recipes, artifacts, corpora, baselines and keys: find, change, fork, with their history"),
     ("key", "Keys: make, list, rotate, revoke, and the registry others check them against"),
+    ("line", "The line: a folder of recipes, built unattended; what waits, what is finished, what failed and why"),
     ("seal", "Seals others accept: OpenSSF Model Signing, in-toto, CycloneDX, QR"),
 ];
 

@@ -85,6 +85,9 @@ pub(crate) fn run_here(
 /// # Errors
 /// When the job cannot be read or an answer cannot be written; the parent then reports a crash.
 pub fn serve(registry: &Registry, input: impl Read + Send + 'static, output: impl Write + Send) -> std::io::Result<()> {
+    // A run that is killed takes its stage with it: nobody would hear what it gives, and it would hold memory that the next run needs.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let mut input = BufReader::new(input);
     let mut line = String::new();
     input.by_ref().take(LINE_BYTES_MAX).read_line(&mut line)?;

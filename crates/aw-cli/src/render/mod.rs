@@ -6,6 +6,7 @@ mod data;
 mod door;
 mod judge;
 mod key;
+mod line;
 mod node;
 mod plan;
 mod recipe;
@@ -55,6 +56,7 @@ pub(crate) fn result(command: &str, result: Value, page: &mut Page) -> Result<()
         "key/import" => key::imported(&from_value(result)?, page),
         name if name.starts_with("codegen/") => contracts::contracts(name, &result, page),
         name if name.starts_with("door/") => door::door(name, &result, page),
+        name if name.starts_with("line/") => line::line(name, result, page)?,
         "store/gc" => node::gc(&from_value(result)?, page),
         "node/doctor" => node::doctor(&from_value(result)?, page),
         _ => page.raw(&format!("{result:#}")),

@@ -8,6 +8,7 @@ mod forge;
 mod hub;
 mod judge;
 mod kill;
+mod line;
 mod problems;
 mod reference;
 mod seal;

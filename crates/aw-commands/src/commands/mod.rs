@@ -25,6 +25,8 @@ pub mod key_registry;
 pub mod key_revoke;
 pub mod key_rotate;
 pub mod key_show;
+#[cfg(feature = "line")]
+pub mod line;
 pub mod plan;
 pub mod run;
 pub mod seal_check;
@@ -71,6 +73,8 @@ pub fn registry() -> Vec<Command> {
     commands.extend(ship::commands());
     #[cfg(feature = "codegen")]
     commands.extend(codegen::commands());
+    #[cfg(feature = "line")]
+    commands.extend(line::commands());
     commands.extend([gc::command(), doctor::command()]);
     commands
 }

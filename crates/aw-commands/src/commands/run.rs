@@ -183,7 +183,7 @@ fn signing_key(environment: &Environment, parameters: &Parameters) -> Result<Opt
 }
 
 impl RunResult {
-    fn of(run: &Run, key: &SecretKey, version: String, seconds: f64) -> Self {
+    pub(super) fn of(run: &Run, key: &SecretKey, version: String, seconds: f64) -> Self {
         let public = key.public();
         let stage = |stage: &aw_foundry::StageReport| StageView {
             stage: stage.stage.clone(),
