@@ -1,5 +1,7 @@
 //! Jobs this program does as a process of its own, so that they are measured like any other: the library at work, nothing around it.
 
+mod rdf;
+
 use std::error::Error;
 use std::fs;
 use std::ops::ControlFlow;
@@ -17,6 +19,8 @@ use llm_forge::prune::{DEFAULT_SHARD_BYTES, FolderOutput, Selection, Strategy, p
 use serde_json::{Value, json};
 
 use crate::error::BenchError;
+
+pub use rdf::spdx_document;
 
 /// Tokens per sequence, here and in the Python scripts.
 pub const SEQUENCE: usize = 512;
@@ -58,6 +62,18 @@ pub enum Job {
         /// Threads.
         threads: usize,
     },
+    /// Read a Turtle file.
+    ReadTurtle {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Validate a document and a model against the model's shapes.
+    ValidateShapes {
+        /// The model.
+        model: PathBuf,
+        /// The document.
+        data: PathBuf,
+    },
 }
 
 impl Job {
@@ -73,6 +89,10 @@ impl Job {
             }
             Self::Convert { model, out, kind, threads } => {
                 convert(model, out, kind, *threads).map_err(|source| BenchError::Job { job: "convert", source })
+            }
+            Self::ReadTurtle { file } => rdf::read_turtle(file).map_err(|source| BenchError::Job { job: "read-turtle", source }),
+            Self::ValidateShapes { model, data } => {
+                rdf::validate(model, data).map_err(|source| BenchError::Job { job: "validate-shapes", source })
             }
         }
     }

@@ -36,6 +36,10 @@ struct Arguments {
     /// A Python with torch, transformers, safetensors and model_signing.
     #[arg(long, global = true)]
     python: Option<PathBuf>,
+    /// A folder with `schemaorg-30.0.ttl` and `spdx-3.0.1-model.ttl`, for the row of the code generator, whose Python needs linkml,
+    /// shacl2code, rdflib and pyshacl.
+    #[arg(long, global = true)]
+    ontologies: Option<PathBuf>,
     /// Rounds of every row; each row has its own number otherwise.
     #[arg(long, global = true)]
     runs: Option<usize>,
@@ -70,6 +74,8 @@ enum What {
     Seal,
     /// Make `RESULTS.md` anew from the raw results.
     Report,
+    /// Contracts from ontologies against LinkML, shacl2code, rdflib and pySHACL.
+    Codegen,
     /// Do one of the jobs that are measured.
     #[command(subcommand, hide = true)]
     Job(job::Job),
@@ -86,6 +92,7 @@ impl What {
             Self::Rerun => "rerun",
             Self::Verify => "verify",
             Self::Seal => "seal",
+            Self::Codegen => "codegen",
             Self::Report | Self::Job(_) => return Vec::new(),
         };
         ROWS.iter().filter(|row| row.name == name).collect()
@@ -129,6 +136,7 @@ fn measure(arguments: &Arguments, rows: &[&Row], root: PathBuf, out: &Path) -> R
     let programs = bench.own.parent().map(shown).unwrap_or_default();
     let mut replaced = vec![(shown(&bench.work), "WORK"), (programs, "BIN"), (shown(&bench.root), ".")];
     replaced.extend(bench.python.as_deref().map(|python| (shown(python), "PYTHON")));
+    replaced.extend(bench.ontologies.as_deref().map(|folder| (shown(folder), "ONTOLOGIES")));
     let mut writer = results::Writer::open(out, &machine, replaced)?;
     for row in rows {
         let mut keep = |sample: &Sample| {
@@ -156,6 +164,7 @@ fn bench(arguments: &Arguments, root: PathBuf) -> Result<Bench, BenchError> {
         program,
         own,
         python: arguments.python.clone(),
+        ontologies: arguments.ontologies.clone(),
         runs: arguments.runs,
         patience: Duration::from_secs(arguments.patience),
     })

@@ -1,5 +1,6 @@
 //! The rows: what is compared, how it is run, and what is concluded from the runs.
 
+mod codegen;
 mod convert;
 mod plan;
 mod profile;
@@ -35,6 +36,8 @@ pub struct Bench {
     pub own: PathBuf,
     /// A Python with torch, transformers and safetensors.
     pub python: Option<PathBuf>,
+    /// A folder with `schemaorg-30.0.ttl` and `spdx-3.0.1-model.ttl`.
+    pub ontologies: Option<PathBuf>,
     /// Rounds of every contest; each row has its own number otherwise.
     pub runs: Option<usize>,
     /// How long to wait before each run for the rest of the machine to be quiet.
@@ -57,7 +60,7 @@ pub struct Row {
 }
 
 /// Every row.
-pub const ROWS: [Row; 7] = [prune::ROW, profile::ROW, convert::ROW, plan::ROW, rerun::ROW, verify::ROW, seal::ROW];
+pub const ROWS: [Row; 8] = [prune::ROW, profile::ROW, convert::ROW, plan::ROW, rerun::ROW, verify::ROW, seal::ROW, codegen::ROW];
 
 impl Bench {
     fn contest(&self, row: &Row, contenders: &[Contender<'_>], rounds: usize, keep: Keep<'_>) -> Result<(), BenchError> {

@@ -12,6 +12,7 @@ pub(crate) fn contracts(name: &str, result: &Value, page: &mut Page) {
     match name {
         "codegen/generate" | "codegen/publish" => generated(result, page),
         "codegen/validate" => validated(result, page),
+        "codegen/templates" => templates(result, page),
         "codegen/diff" => diff(result, page),
         "codegen/snapshot" => snapshot(result, page),
         "codegen/ingest" => ingested(result, page),
@@ -34,6 +35,13 @@ fn text(value: &Value) -> String {
 
 fn items(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn templates(result: &Value, page: &mut Page) {
+    items(&result["written"]).iter().for_each(|path| page.marked(Style::Good, "written", &format!(" {}", text(path))));
+    items(&result["kept"])
+        .iter()
+        .for_each(|path| page.marked(Style::Warn, "was there, left alone:", &format!(" {}", text(path))));
 }
 
 fn generated(result: &Value, page: &mut Page) {

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "tests say what they skip")]
 
 mod comparison;
+mod contracts;
 mod documents;
 mod forge;
 mod hub;

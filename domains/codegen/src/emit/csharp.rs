@@ -212,9 +212,8 @@ impl Language for Csharp {
         if wire || closed_sets {
             out.push_str("using System.Text.Json.Serialization;\n");
         }
-        let namespace: Vec<String> = view.namespace.split('.').map(part).collect();
         out.push_str("\nnamespace ");
-        out.push_str(&namespace.join("."));
+        out.push_str(&namespace(view.namespace));
         out.push_str(";\n\n");
         for one in &view.enumerations {
             summary(&mut out, &one.label);
@@ -262,8 +261,10 @@ impl Language for Csharp {
     }
 }
 
-fn part(name: &str) -> String {
-    if KEYWORDS.contains(&name) { format!("@{name}") } else { name.to_owned() }
+/// A namespace, its reserved words escaped.
+pub(super) fn namespace(dotted: &str) -> String {
+    let part = |name: &str| if KEYWORDS.contains(&name) { format!("@{name}") } else { name.to_owned() };
+    dotted.split('.').map(part).collect::<Vec<_>>().join(".")
 }
 
 fn summary(out: &mut String, label: &str) {

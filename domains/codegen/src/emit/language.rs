@@ -5,7 +5,7 @@ use crate::model::{Field, ObjectType, Relation};
 use super::Target;
 use super::header::Comment;
 use super::resolve::Resolved;
-use super::view::{Names, View};
+use super::view::{Names, Type, View};
 
 /// A member as a language writes it.
 #[derive(Debug, Default)]
@@ -65,6 +65,11 @@ pub(super) trait Language {
     /// The types each type inherits from in the language; it declares as its own what those do not bring.
     fn bases(&self, resolved: &Resolved<'_>) -> Vec<Vec<usize>> {
         resolved.parents.clone()
+    }
+
+    /// What the file has to bring in for members of types, by names of the language's own.
+    fn uses(&self, _types: &[Type<'_>]) -> Vec<&'static str> {
+        Vec::new()
     }
 
     /// What is wrong with the namespace in the language.

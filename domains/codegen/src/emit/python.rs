@@ -97,44 +97,7 @@ pub(super) struct Python {
 }
 
 /// What stands for the classes that an annotation names.
-const LATE: &str = r#"class _Late:
-    """Classes that are looked up when a value is first seen, and not built for the class that names them."""
-
-    def __init__(self, *names: str) -> None:
-        self.names = names
-
-    def _validate(self, value: Any) -> Any:
-        classes = [globals()[name] for name in self.names]
-        if isinstance(value, tuple(classes)):
-            return value
-        best, reasons = None, []
-        for found in classes:
-            try:
-                made = found.model_validate(value)
-            except ValidationError as error:
-                reasons.append(error)
-                continue
-            if best is None or len(made.model_fields_set) > len(best.model_fields_set):
-                best = made
-        if best is None:
-            raise ValueError("; ".join(str(reason) for reason in reasons))
-        return best
-
-    def _serialize(self, value: Any, info: Any) -> Any:
-        if not isinstance(value, BaseModel):
-            return value
-        given = {name: getattr(info, name) for name in ("by_alias", "exclude_unset", "exclude_defaults", "exclude_none")}
-        return value.model_dump(mode=info.mode, **given)
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            self._validate,
-            serialization=core_schema.plain_serializer_function_ser_schema(self._serialize, info_arg=True),
-            json_schema_input_schema=core_schema.dict_schema(),
-        )
-
-
-"#;
+pub(super) const LATE: &str = include_str!("templates/late.py");
 
 fn scalar(scalar: Scalar) -> &'static str {
     match scalar {
@@ -279,21 +242,26 @@ impl Language for Python {
         Typed { ty, default: Some(default.to_owned()), ..Typed::default() }
     }
 
+    fn uses(&self, types: &[Type<'_>]) -> Vec<&'static str> {
+        let writes = |what: &str| {
+            let own = |object: &Type<'_>| object.own_fields.iter().chain(&object.own_relations).any(|one| one.ty.contains(what));
+            types.iter().any(own)
+        };
+        let late = (self.late && writes("_Late(")).then_some("late");
+        late.into_iter().chain(writes("Union[").then_some("union")).collect()
+    }
+
     fn render(&self, view: &View<'_>) -> String {
         let wire = self.profile == Profile::Wire;
         let closed_sets = !view.enumerations.is_empty() || view.types.iter().any(|object| object.states.is_some());
-        let writes = |what: &str| {
-            let own = |object: &Type<'_>| object.own_fields.iter().chain(&object.own_relations).any(|one| one.ty.contains(what));
-            view.types.iter().any(own)
-        };
-        let late = self.late && writes("_Late(");
+        let late = view.uses.contains(&"late");
         let mut out = view.header.clone();
         out.push_str("from __future__ import annotations\n\nfrom datetime import datetime\n");
         if closed_sets {
             out.push_str("from enum import Enum\n");
         }
         out.push_str(if late { "from typing import Annotated, Any, Optional" } else { "from typing import Any, Optional" });
-        out.push_str(if writes("Union[") { ", Union\n" } else { "\n" });
+        out.push_str(if view.uses.contains(&"union") { ", Union\n" } else { "\n" });
         out.push_str("from uuid import UUID\n\nfrom pydantic import BaseModel, ConfigDict");
         out.push_str(if wire { ", Field" } else { "" });
         out.push_str(if late { ", ValidationError\nfrom pydantic_core import core_schema\n\n\n" } else { "\n\n\n" });

@@ -155,7 +155,7 @@ impl Rust {
 }
 
 /// What serde's kebab case makes of a variant's name.
-fn kebab(variant: &str) -> String {
+pub(super) fn kebab(variant: &str) -> String {
     let mut out = String::with_capacity(variant.len() + 4);
     for (at, c) in variant.char_indices() {
         if at > 0 && c.is_ascii_uppercase() {

@@ -57,12 +57,12 @@ fn in_list(ty: &str) -> String {
     if ty.contains(" | ") { format!("({ty})[]") } else { format!("{ty}[]") }
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     literal(text, '\'', Escape::Braced)
 }
 
 /// A property's name: bare where it may be.
-fn property(name: &str) -> String {
+pub(super) fn property(name: &str) -> String {
     if name.contains('-') { quoted(name) } else { name.to_owned() }
 }
 

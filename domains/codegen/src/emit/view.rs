@@ -49,6 +49,10 @@ pub(super) struct View<'m> {
     pub version: &'m str,
     /// The profile.
     pub profile: &'static str,
+    /// The revision of the model, 1 or 2.
+    pub revision: u8,
+    /// What the language has to bring in for members of these types, by names of its own.
+    pub uses: Vec<&'static str>,
     /// Enumerations, in the order of the file.
     pub enumerations: Vec<Values>,
     /// Types, in the order of the file.
@@ -227,7 +231,7 @@ impl<'m> View<'m> {
         } else {
             resolved.parents_first.clone()
         };
-        let types = order.into_iter().map(|at| builder.object(at, &bases[at], &mut scope)).collect();
+        let types: Vec<Type<'m>> = order.into_iter().map(|at| builder.object(at, &bases[at], &mut scope)).collect();
         let mut errors = builder.errors;
         errors.extend(scope.into_errors());
         if let Some(message) = language.namespace(&resolved.model.namespace) {
@@ -242,6 +246,8 @@ impl<'m> View<'m> {
             namespace: &resolved.model.namespace,
             version: &resolved.model.version,
             profile,
+            revision: if resolved.model.is_first_revision() { 1 } else { 2 },
+            uses: language.uses(&types),
             enumerations,
             types,
             diagnostics: builder.notes,

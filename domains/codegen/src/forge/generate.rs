@@ -11,7 +11,7 @@ use crate::delivery::{
 };
 use crate::diagnostic::{self, Diagnostic};
 use crate::diff::Facts;
-use crate::emit::{Emitted, Emitter, Options, Profile, Symbol, Target};
+use crate::emit::{Bindings, Emitted, Emitter, Options, Profile, Symbol, Target, Templates};
 use crate::input::Ontology;
 use crate::model::{Model, ModelDigest};
 use crate::smoke::Smoke;
@@ -29,7 +29,8 @@ impl Forge {
     /// [`Fault`]; nothing is written or published then, but what was written of several targets before a disk failed.
     pub fn generate(&self, request: &GenerateRequest) -> Result<Generated, Fault> {
         let profile = profile(&request.profile)?;
-        let targets = targets(&request.target)?;
+        let mut targets = targets(&request.target, request.bindings.is_some())?;
+        let bindings = request.bindings.as_deref().map(bindings).transpose()?;
         let out = request.out.as_deref().map(|out| self.below_root(out)).transpose()?;
         let _alone = self.alone();
         let mut state = self.state()?;
@@ -41,7 +42,7 @@ impl Forge {
             targets: &names,
             options: options_digest(request),
         };
-        let whole = out.as_deref().map_or(Ok(true), |out| all_whole(out, &names))?;
+        let whole = out.as_deref().map_or(Ok(true), |out| all_whole(out, &names, is_all(&request.target)))?;
         let may_skip = whole && !request.publish && !request.smoke;
         let known = if may_skip { request.if_none_match.as_deref().or(state.validator(&asked)) } else { None };
         let source = self.read(&request.source, &request.reading, known)?;
@@ -90,7 +91,17 @@ impl Forge {
             return Err(Fault::new(FaultKind::Request, detail));
         }
         answer.change = found.as_ref().map(ChangeView::from);
-        let (emitted, diagnostics) = emitted(&ontology, &targets, profile, &source.fetched.source_uri)?;
+        if is_all(&request.target) && !ontology.model.processes.is_empty() {
+            targets.extend([Target::Bpmn, Target::Cacao]);
+        }
+        let options = Options {
+            profile,
+            source_uri: source.fetched.source_uri.clone(),
+            templates: request.templates.clone(),
+            bindings,
+            ..Options::new(VERSION)
+        };
+        let (emitted, diagnostics) = emitted(&ontology, &targets, &options)?;
         answer.diagnostics = diagnostics;
         let smokes = match request.smoke || request.publish {
             true => self.smokes(&emitted)?,
@@ -102,7 +113,7 @@ impl Forge {
         }
         refuse_failures(&smokes, &answer.diagnostics)?;
         if request.publish {
-            let targets = contents(&emitted, &smokes, base.as_ref(), profile)?;
+            let targets = contents(&emitted, &smokes, base.as_ref(), &options)?;
             let contents = Contents {
                 model: &ontology.model,
                 graph_digest: ontology.graph_digest,
@@ -265,9 +276,21 @@ pub(super) fn profile(name: &str) -> Result<Profile, Fault> {
         .ok_or_else(|| Fault::new(FaultKind::Request, format!("`{name}` is no profile; expected one of {}", names())))
 }
 
-fn targets(of: &Targets) -> Result<Vec<Target>, Fault> {
+fn is_all(of: &Targets) -> bool {
+    matches!(of, Targets::One(name) if name == "all")
+}
+
+/// Bindings that were handed in.
+fn bindings(text: &str) -> Result<Bindings, Fault> {
+    Bindings::parse(text).map_err(|found| {
+        let first = found.first().map(|it| format!("{}: {}", it.subject, it.message)).unwrap_or_default();
+        Fault::new(FaultKind::Request, format!("the bindings are none: {first}")).with(found)
+    })
+}
+
+fn targets(of: &Targets, bound: bool) -> Result<Vec<Target>, Fault> {
     let names = match of {
-        Targets::One(name) if name == "all" => return Ok(Target::LANGUAGES.to_vec()),
+        all if is_all(all) => return Ok(Target::LANGUAGES.into_iter().chain(bound.then_some(Target::Sql)).collect()),
         Targets::One(name) => std::slice::from_ref(name),
         Targets::Several(names) => names,
     };
@@ -288,11 +311,14 @@ fn targets(of: &Targets) -> Result<Vec<Target>, Fault> {
 /// Everything that changes what is made of a graph, beside the targets and the profile.
 fn options_digest(request: &GenerateRequest) -> Digest {
     let out = request.out.as_ref().map(|out| out.display().to_string());
-    Digest::of(serde_json::json!([request.reading, out]).to_string().as_bytes())
+    let more = serde_json::json!([request.reading, out, request.bindings, request.templates.files()]);
+    Digest::of(more.to_string().as_bytes())
 }
 
-fn all_whole(out: &Path, targets: &[String]) -> Result<bool, Fault> {
-    for target in targets {
+/// Whether everything that was written last is there unchanged; of `all`, also what was written because there are processes.
+fn all_whole(out: &Path, targets: &[String], all: bool) -> Result<bool, Fault> {
+    let processes = [Target::Bpmn, Target::Cacao].map(Target::name).into_iter().filter(|name| all && out.join(name).is_dir());
+    for target in targets.iter().map(String::as_str).chain(processes) {
         if !output::is_whole(out, target)? {
             return Ok(false);
         }
@@ -301,16 +327,10 @@ fn all_whole(out: &Path, targets: &[String]) -> Result<bool, Fault> {
 }
 
 /// The files of every target, and everything that is said about them and the ontology.
-fn emitted(
-    ontology: &Ontology,
-    targets: &[Target],
-    profile: Profile,
-    source_uri: &str,
-) -> Result<(Vec<Emitted>, Vec<Diagnostic>), Fault> {
-    let options = Options { profile, source_uri: source_uri.to_owned(), ..Options::new(VERSION) };
+fn emitted(ontology: &Ontology, targets: &[Target], options: &Options) -> Result<(Vec<Emitted>, Vec<Diagnostic>), Fault> {
     let mut diagnostics = ontology.diagnostics.clone();
     let mut made = Vec::new();
-    match Emitter::new(&ontology.model, &options) {
+    match Emitter::new(&ontology.model, options) {
         Err(errors) => diagnostics.extend(errors),
         Ok(emitter) => {
             for target in targets {
@@ -360,15 +380,18 @@ fn contents(
     emitted: &[Emitted],
     smokes: &BTreeMap<Target, Smoke>,
     base: Option<&Base>,
-    profile: Profile,
+    options: &Options,
 ) -> Result<Vec<TargetContents>, Fault> {
-    let options = Options { profile, ..Options::new(VERSION) };
+    // Templates change how names are written down, not which there are.
+    let options = Options { templates: Templates::default(), ..options.clone() };
     let old = match base {
         Some(base) => Some(Emitter::new(&base.model, &options).map_err(super::read::unreadable)?),
         None => None,
     };
     let target = |made: &Emitted| {
         let before = match &old {
+            // Bindings may name what the older model does not have; what they are of is no symbol that callers use.
+            Some(_) if made.target == Target::Sql => Vec::new(),
             Some(old) => old.emit(made.target).map_err(super::read::unreadable)?.symbols,
             None => Vec::new(),
         };

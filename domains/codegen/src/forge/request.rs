@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::delivery;
 use crate::diagnostic::Diagnostic;
 use crate::diff::{Class, Diff, Step};
+use crate::emit::Templates;
 use crate::input::Vocabulary;
 use crate::smoke::Smoke;
 use crate::source::NoChange;
@@ -37,7 +38,8 @@ pub struct Reading {
 pub struct GenerateRequest {
     /// Where the ontology is.
     pub source: String,
-    /// For which targets: a name, names, or `all`.
+    /// For which targets: a name, names, or `all`: the languages, `sql` where there are bindings, and `bpmn` and `cacao` where there are
+    /// processes.
     #[serde(default, alias = "targets")]
     pub target: Targets,
     /// How members are named in JSON: `wire` or `plain`.
@@ -61,6 +63,12 @@ pub struct GenerateRequest {
     /// Targets that may be published although nothing compiled them.
     #[serde(default)]
     pub allow_unverified: Vec<String>,
+    /// Where types are in databases, as YAML or JSON; the target `sql` is made of it.
+    #[serde(default)]
+    pub bindings: Option<String>,
+    /// Templates that write files in place of the built-in renderers. Nobody hands them in over HTTP.
+    #[serde(skip)]
+    pub templates: Templates,
     /// How the ontology is read.
     #[serde(default, flatten)]
     pub reading: Reading,
@@ -83,6 +91,8 @@ impl GenerateRequest {
             smoke: false,
             publish: false,
             allow_unverified: Vec::new(),
+            bindings: None,
+            templates: Templates::default(),
             reading: Reading::default(),
         }
     }

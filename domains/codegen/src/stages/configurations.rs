@@ -1,5 +1,7 @@
 //! What recipes say of the stages.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -52,11 +54,16 @@ pub(crate) struct PinnedFile {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Generate {
-    /// Names of targets; every language when not given.
+    /// Names of targets; every language when not given, and `sql` where there are bindings.
     pub(crate) targets: Option<Vec<String>>,
     /// How members are named in JSON: `wire` or `plain`.
     #[serde(default)]
     pub(crate) profile: ProfileName,
+    /// Templates that write the files of a language in place of the built-in renderer, by the language's target.
+    #[serde(default)]
+    pub(crate) templates: BTreeMap<String, PinnedFile>,
+    /// Where types are in databases, as YAML or JSON.
+    pub(crate) sql_bindings: Option<PinnedFile>,
 }
 
 /// How members are named in JSON.

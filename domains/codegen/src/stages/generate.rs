@@ -7,6 +7,7 @@ use aw_domain::{Context, Estimate, Failure, Inputs, Output, PlanRequest, Problem
 use serde_json::{Map, Value, json};
 
 use super::configurations::{Generate as Config, ProfileName};
+use super::emission;
 use super::{GENERATED, MODEL, SYMBOLS_FILE, config, model, planned_config, refused, written};
 use crate::diagnostic;
 use crate::emit::{Emitter, Options, Profile, Target};
@@ -21,8 +22,12 @@ impl Stage for Generate {
     }
 
     fn reads(&self, stage: &Value, _: &Recipe) -> Result<Reads, Vec<Problem>> {
-        targets(&config(stage)?)?;
-        Ok(Reads { folders: vec![MODEL.to_owned()], ..Reads::default() })
+        let config: Config = config(stage)?;
+        targets(&config)?;
+        let mut problems = Vec::new();
+        let files = emission::files(&config, &mut problems);
+        let folders = vec![MODEL.to_owned()];
+        if problems.is_empty() { Ok(Reads { folders, files, ..Reads::default() }) } else { Err(problems) }
     }
 
     fn plan(&self, request: &PlanRequest<'_>) -> Result<Estimate, Vec<Problem>> {
@@ -37,7 +42,9 @@ impl Stage for Generate {
             ProfileName::Wire => Profile::Wire,
             ProfileName::Plain => Profile::Plain,
         };
-        let options = Options { profile, ..Options::new(VERSION) };
+        let templates = emission::templates(&config, inputs)?;
+        let bindings = emission::bindings(&config, inputs)?;
+        let options = Options { profile, templates, bindings, ..Options::new(VERSION) };
         let emitter = Emitter::new(&model, &options).map_err(|found| refused(&found))?;
         let (mut writes, mut measured, mut diagnostics) = (Vec::new(), Map::new(), Vec::new());
         let mut symbols = BTreeMap::new();
@@ -63,7 +70,9 @@ impl Stage for Generate {
 }
 
 fn targets(config: &Config) -> Result<Vec<Target>, Vec<Problem>> {
-    let Some(names) = &config.targets else { return Ok(Target::LANGUAGES.to_vec()) };
+    let Some(names) = &config.targets else {
+        return Ok(Target::LANGUAGES.into_iter().chain(config.sql_bindings.is_some().then_some(Target::Sql)).collect());
+    };
     let known: Vec<&str> = Target::ALL.iter().map(|target| target.name()).collect();
     let (mut targets, mut problems) = (Vec::new(), Vec::new());
     for (at, name) in names.iter().enumerate() {

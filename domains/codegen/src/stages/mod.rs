@@ -5,6 +5,7 @@
 
 pub(crate) mod configurations;
 mod diff;
+mod emission;
 mod generate;
 mod read;
 mod smoke;

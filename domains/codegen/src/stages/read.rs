@@ -100,7 +100,7 @@ fn options(config: &Config, inputs: &Inputs) -> Result<ReadOptions, Failure> {
     })
 }
 
-fn bytes(file: &std::path::Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn bytes(file: &std::path::Path) -> Result<Vec<u8>, Failure> {
     let read = crate::delivery::disk::read(file, crate::source::SOURCE_BYTES_MAX)
         .map_err(|error| Failure::from_error("source", &error))?;
     read.ok_or_else(|| Failure::new("source", format!("`{}` is gone", file.display())))

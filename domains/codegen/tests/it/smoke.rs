@@ -2,7 +2,7 @@
 
 mod broken;
 mod exchange;
-mod hostile;
+pub mod hostile;
 mod ontologies;
 pub mod second;
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::settings::forge;
-use super::support::{ReadingParameters, folder, report, source};
+use super::support::{EmissionParameters, ReadingParameters, folder, report, source};
 use crate::environment::Environment;
 use crate::exit::ExitCode;
 use crate::registry::{About, Command, Example, Outcome, Reach, Surface};
@@ -27,6 +27,10 @@ pub(super) fn command() -> Command {
             Example {
                 what: "two languages, compiled before they are taken",
                 line: "codegen generate ontology.ttl --target typescript --target python --smoke --out generated",
+            },
+            Example {
+                what: "with templates of one's own, and queries for a database",
+                line: "codegen generate ontology.ttl --templates templates --sql-bindings bindings.yaml --out generated",
             },
             Example {
                 what: "an ontology as it is found",
@@ -53,7 +57,7 @@ struct Parameters {
     #[schemars(extend("x-position" = 1))]
     source: String,
     /// A target: `csharp`, `typescript`, `python`, `rust`, `sql`, `bpmn`, `cacao`, `jsonschema`, `openapi`. May be given several times;
-    /// every language when not given.
+    /// every language when not given, with `sql` where there are bindings and `bpmn` and `cacao` where there are processes.
     #[serde(default)]
     #[schemars(extend("x-value-name" = "TARGET"))]
     target: Vec<String>,
@@ -73,6 +77,8 @@ struct Parameters {
     /// Whether the program ends with 5 when nothing changed.
     #[serde(default)]
     exit_no_change: bool,
+    #[serde(flatten)]
+    emission: EmissionParameters,
     #[serde(flatten)]
     reading: ReadingParameters,
 }
@@ -112,6 +118,8 @@ fn run(environment: &Environment, parameters: Parameters, _: &Surface<'_>) -> Re
         out: parameters.out.as_deref().map(folder).transpose()?,
         allow_destructive: parameters.allow_destructive,
         smoke: parameters.smoke,
+        bindings: parameters.emission.bindings()?,
+        templates: parameters.emission.templates()?,
         reading: parameters.reading.reading()?,
         ..GenerateRequest::of_source(&source(&parameters.source)?)
     };

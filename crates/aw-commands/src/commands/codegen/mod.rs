@@ -14,6 +14,7 @@ pub(crate) mod settings;
 mod snapshot;
 mod status;
 mod support;
+mod templates;
 mod validate;
 
 use crate::exit::ExitCode;
@@ -34,6 +35,7 @@ pub(super) fn commands() -> Vec<Command> {
     vec![
         generate::command(),
         validate::command(),
+        templates::command(),
         diff::command(),
         snapshot::command(),
         ingest::command(),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::generate::{profile, targets};
 use super::settings::forge;
-use super::support::{ReadingParameters, report, source};
+use super::support::{EmissionParameters, ReadingParameters, report, source};
 use crate::environment::Environment;
 use crate::exit::ExitCode;
 use crate::registry::{About, Command, Example, Outcome, Reach, Surface};
@@ -56,6 +56,8 @@ struct Parameters {
     #[schemars(extend("x-value-name" = "TARGET"))]
     allow_unverified: Vec<String>,
     #[serde(flatten)]
+    emission: EmissionParameters,
+    #[serde(flatten)]
     reading: ReadingParameters,
 }
 
@@ -68,6 +70,8 @@ fn run(environment: &Environment, parameters: Parameters, _: &Surface<'_>) -> Re
         allow_destructive: parameters.allow_destructive,
         allow_unverified: parameters.allow_unverified,
         publish: true,
+        bindings: parameters.emission.bindings()?,
+        templates: parameters.emission.templates()?,
         reading: parameters.reading.reading()?,
         ..GenerateRequest::of_source(&source(&parameters.source)?)
     };

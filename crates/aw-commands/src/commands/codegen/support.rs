@@ -1,9 +1,12 @@
 //! What several of the verbs take, and how a fault of the forge is told.
 
+use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use codegen::delivery::ConsumerError;
 use codegen::diagnostic::{Diagnostic, Severity as Weight};
+use codegen::emit::Templates;
 use codegen::forge::{Fault, FaultKind, Reading};
 use codegen::input::Vocabulary;
 use schemars::JsonSchema;
@@ -61,6 +64,64 @@ fn vocabulary(name: &str) -> Result<Vocabulary, Report> {
             let message = format!("`{other}` is no vocabulary; expected `forge`, `ontology` or `auto`");
             Err(Report::new(ExitCode::Usage, "vocabulary", message))
         }
+    }
+}
+
+/// What files are made with, besides the ontology.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EmissionParameters {
+    /// A folder of templates (`csharp.j2`, `typescript.j2`, `python.j2`, `rust.j2`, and others those use) that write files in place of the
+    /// built-in renderers; `codegen templates` writes some to start from.
+    #[schemars(extend("x-value-name" = "FOLDER"))]
+    templates: Option<PathBuf>,
+    /// Where types are in databases, in YAML or JSON: `Type: {postgres: {relation: …, columns: {field: column}}}`. The target `sql` is made
+    /// of it.
+    #[schemars(extend("x-value-name" = "FILE"))]
+    sql_bindings: Option<PathBuf>,
+}
+
+/// Longest template or file of bindings, in bytes.
+const TEXT_BYTES_MAX: u64 = 1 << 20;
+/// Most files of a folder of templates.
+const TEMPLATES_MAX: usize = 100;
+
+impl EmissionParameters {
+    /// The templates of the folder.
+    pub(super) fn templates(&self) -> Result<Templates, Report> {
+        let Some(folder) = &self.templates else { return Ok(Templates::default()) };
+        let odd = |path: &Path, why: &dyn std::fmt::Display| unreadable("templates", path, why);
+        let entries =
+            std::fs::read_dir(folder).and_then(|entries| entries.take(TEMPLATES_MAX + 1).collect::<Result<Vec<_>, _>>());
+        let mut files = BTreeMap::new();
+        for entry in entries.map_err(|error| odd(folder, &error))? {
+            let path = entry.path();
+            let name = entry.file_name().into_string().ok().filter(|name| name.ends_with(".j2") && path.is_file());
+            let name = name.ok_or_else(|| odd(&path, &"expected nothing but files whose names end in .j2"))?;
+            files.insert(name, text_of("templates", &path)?);
+        }
+        Templates::read(&files).map_err(|error| odd(folder, &error))
+    }
+
+    /// The text of the bindings.
+    pub(super) fn bindings(&self) -> Result<Option<String>, Report> {
+        self.sql_bindings.as_deref().map(|path| text_of("sql-bindings", path)).transpose()
+    }
+}
+
+fn unreadable(code: &str, path: &Path, why: &dyn std::fmt::Display) -> Report {
+    let place = Place { file: Some(path.display().to_string()), ..Place::default() };
+    Report::new(ExitCode::Refused, code, why.to_string()).at(place)
+}
+
+/// The text of a small file.
+fn text_of(code: &str, path: &Path) -> Result<String, Report> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(|error| unreadable(code, path, &error))?;
+    file.take(TEXT_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| unreadable(code, path, &error))?;
+    match text.len() as u64 > TEXT_BYTES_MAX {
+        true => Err(unreadable(code, path, &format!("it has more than {TEXT_BYTES_MAX} bytes, the most that is read"))),
+        false => Ok(text),
     }
 }
 

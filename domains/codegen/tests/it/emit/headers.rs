@@ -1,6 +1,6 @@
 //! Headers and templates of users.
 
-use codegen::emit::{HeaderTemplate, Options, Target, TemplateError, Templates, emit};
+use codegen::emit::{HeaderTemplate, Options, Profile, Target, TemplateError, Templates, emit};
 use codegen::model::Model;
 
 use crate::{reference, smoke};
@@ -83,6 +83,62 @@ fn a_template_that_is_wrong_is_refused_at_its_line() {
         assert_eq!(errors[0].code, "E-TEMPLATE");
         assert!(errors[0].message.contains(said), "{errors:?}");
     }
+}
+
+#[test]
+fn the_built_in_templates_make_the_files_of_the_renderers() {
+    let templates =
+        Templates::read(&Templates::built_in().map(|(name, text)| (name.to_owned(), text.to_owned())).collect()).unwrap();
+    let models = [
+        ("reference", reference::model()),
+        ("second", smoke::second::model()),
+        ("reserved words", smoke::hostile::reserved_words()),
+        ("labels", smoke::hostile::labelled()),
+        ("nothing", Model { version: "1.0.0".into(), namespace: "A.class".into(), ..Model::default() }),
+    ];
+    for (name, model) in models {
+        for profile in Profile::ALL {
+            let rendered = Options { profile, ..Options::new("0.1.0") };
+            let templated = Options { templates: templates.clone(), ..rendered.clone() };
+            for target in Target::LANGUAGES {
+                let (expected, got) = (text(&model, target, &rendered), text(&model, target, &templated));
+                let at = expected.lines().zip(got.lines()).position(|(a, b)| a != b).unwrap_or_default();
+                let line = |text: &str| text.lines().skip(at).take(3).collect::<Vec<_>>().join("\n");
+                assert!(
+                    expected == got,
+                    "{name}, {profile}, {target}, line {}:\n{}\n---\n{}",
+                    at + 1,
+                    line(&expected),
+                    line(&got)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_template_replaces_a_piece_and_leaves_the_rest() {
+    let mine = "{% extends 'builtin/rust.j2' %}\n{% import 'more.j2' as more %}\n\
+        {% block member %}\n    {{ more.about(type, member) }}\n{{ super() }}{% endblock %}\n\
+        {% block tail %}\n// {{ types | length }} types\n{% endblock %}\n";
+    let more = "{% macro about(type, member) %}/// `{{ type.declared }}.{{ member.declared }}`{% endmacro %}";
+    let files = [("rust.j2", mine), ("more.j2", more)].map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let options = Options { templates: Templates::read(&files.into()).unwrap(), ..Options::new("0.1.0") };
+    let (made, before) =
+        (text(&reference::model(), Target::Rust, &options), text(&reference::model(), Target::Rust, &Options::new("0.1.0")));
+    assert!(
+        made.contains("    /// `User.createdAt`\n    #[serde(rename = \"createdAt\")]\n    pub created_at: String,\n"),
+        "{made}"
+    );
+    assert!(made.ends_with("// 2 types\n"), "{made}");
+    let without: String = made
+        .lines()
+        .filter(|line| !line.starts_with("    /// `") && !line.starts_with("// 2"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert_eq!(without.trim_end(), before.trim_end());
+    let only = [("more.j2".to_owned(), more.to_owned())].into();
+    assert_eq!(Templates::read(&only).unwrap_err(), TemplateError::NoneOfALanguage);
 }
 
 #[test]

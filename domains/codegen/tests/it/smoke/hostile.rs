@@ -80,6 +80,11 @@ const LABELS: [&str; 14] = [
 
 #[test]
 fn reserved_words_compile() {
+    compiles(&reserved_words());
+}
+
+/// Types and members of every name that has another use somewhere.
+pub fn reserved_words() -> Model {
     let mut members: Vec<&str> = MEMBERS.split_whitespace().collect();
     // Names that are one in some language's case are a collision, which is another test.
     let mut seen = std::collections::BTreeSet::new();
@@ -110,11 +115,16 @@ fn reserved_words_compile() {
     for (name, fields) in [("Plain", every(false, false)), ("Maybe", every(true, false)), ("Listed", every(false, true))] {
         model.types.push(ObjectType { name: name.to_owned(), fields, ..ObjectType::default() });
     }
-    compiles(&model);
+    model
 }
 
 #[test]
 fn labels_states_and_defaults_compile() {
+    compiles(&labelled());
+}
+
+/// Labels, states and defaults that would end what they stand in.
+pub fn labelled() -> Model {
     let mut model = Model { version: "1.0.0".into(), namespace: "A.B".into(), ..Model::default() };
     for (at, label) in LABELS.iter().enumerate() {
         let default = |name: &str, scalar, text: &str| Field { default: Some(text.to_owned()), ..field(name, scalar) };
@@ -136,5 +146,5 @@ fn labels_states_and_defaults_compile() {
             ..ObjectType::default()
         });
     }
-    compiles(&model);
+    model
 }
