@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Bench, Keep, Row, remove, silent, write};
 use crate::contest::{Contender, Sample, last_json, nothing};
 use crate::error::BenchError;
 use crate::job::spdx_document;
-use crate::process::measure;
+use crate::process::{Ended, measure};
 use crate::report::{Section, Target, of, said, wall};
 
 const CAT: &str = "cat schema.org";
@@ -78,8 +78,12 @@ fn ours<'a>(bench: &'a Bench, schema: &Path, spdx: &Path, data: &'a Path, out: &
             command
         }
     };
-    let generated = |ended: &_| {
-        let result = last_json(ended)?;
+    let generated = |ended: &Ended| {
+        let result: Value = serde_json::from_str(&ended.out).map_err(|_| BenchError::Answer {
+            command: "alloyworks codegen generate".into(),
+            expected: "a document of JSON",
+            got: ended.out.chars().take(200).collect(),
+        })?;
         let said = result["diagnostics"].as_array().map_or(0, Vec::len);
         Ok(json!({"ontology": result["ontology"], "targets": result["targets"], "diagnostics": said}))
     };

@@ -158,7 +158,9 @@ pub fn read(bytes: &[u8], format: Format, options: &ReadOptions) -> Result<Ontol
         ontology.diagnostics.push(fault);
     }
     if options.strict {
-        for diagnostic in ontology.diagnostics.iter_mut().filter(|diagnostic| diagnostic.code == "W-IGNORED") {
+        for diagnostic in
+            ontology.diagnostics.iter_mut().filter(|diagnostic| matches!(diagnostic.code.as_str(), "W-IGNORED" | "W-CONSTRAINT"))
+        {
             diagnostic.severity = Severity::Error;
         }
     }

@@ -13,6 +13,7 @@
 //! | `E-NAME-COLLISION` | two classes, or two properties of one class, have one name |
 //! | `W-RANGE-LOSSY` | a scalar holds less than its range |
 //! | `W-TEXT-DROPPED` | of several texts of one kind one is kept |
+//! | `W-CONSTRAINT` | something that constrains data, without a counterpart |
 //! | `W-IGNORED` | statements outside the vocabulary |
 //!
 //! The built-in shapes are applied before: what violates them (`E-SHAPE`) never gets here, and `E-MODEL-HEADER`, `E-DOMAIN` and

@@ -42,6 +42,7 @@
 //! | `W-SUPERCLASS-LOST` | a superclass that is no type here |
 //! | `W-DEPRECATED` | a term that is deprecated or superseded |
 //! | `W-IMPORT-NOT-READ` | an import that was not handed over |
+//! | `W-CONSTRAINT` | something that constrains data, without a counterpart |
 //! | `W-IGNORED` | statements without a counterpart |
 
 mod assemble;

@@ -146,6 +146,52 @@ fn shapes_are_members() {
 }
 
 #[test]
+fn what_constrains_data_and_is_lost_is_named_with_its_place() {
+    let text = "ex:A a owl:Class ; rdfs:label \"a\" ; owl:disjointWith ex:B ; owl:hasKey (ex:p) ;
+            rdfs:subClassOf [ a owl:Restriction ; owl:onProperty ex:p ; owl:hasValue \"x\" ] ,
+                [ a owl:Restriction ; owl:onProperty ex:q ; owl:maxQualifiedCardinality 2 ; owl:onClass ex:B ] ,
+                [ owl:complementOf ex:B ] .
+         ex:B a owl:Class ; rdfs:label \"b\" ; rdfs:seeAlso <http://elsewhere/> .
+         ex:p a owl:DatatypeProperty ; rdfs:domain ex:A ; rdfs:range xsd:string ; rdfs:subPropertyOf ex:q .
+         ex:q a owl:ObjectProperty, owl:TransitiveProperty ; rdfs:domain ex:A ; rdfs:range ex:B ; owl:propertyChainAxiom (ex:q ex:q) .
+         ex:S a sh:NodeShape ; sh:targetClass ex:A ; sh:closed true ;
+             sh:property [ sh:path ex:p ; sh:pattern \"^a\\u202E+$\" ; sh:minLength 2 ; sh:maxCount 7 ; sh:name \"p\" ] .";
+    let ontology = ontology(text);
+    let told: Vec<(&str, &str)> = ontology
+        .diagnostics
+        .iter()
+        .filter(|it| it.code == "W-CONSTRAINT")
+        .map(|it| (it.subject.rsplit('#').next().unwrap(), it.message.split(" has no counterpart").next().unwrap()))
+        .collect();
+    let expected = [
+        ("A", "of ex:p, owl:hasValue `x`"),
+        ("A", "of ex:q, owl:maxQualifiedCardinality `2`"),
+        ("A", "owl:complementOf ex:B"),
+        ("A", "owl:disjointWith ex:B"),
+        ("A", "owl:hasKey an expression"),
+        ("S", "of ex:p, sh:maxCount `7`"),
+        ("S", "of ex:p, sh:minLength `2`"),
+        ("S", "of ex:p, sh:pattern `^a\\u{202e}+$`"),
+        ("S", "sh:closed `true`"),
+        ("p", "rdfs:subPropertyOf ex:q"),
+        ("q", "owl:propertyChainAxiom an expression"),
+        ("q", "rdf:type owl:TransitiveProperty"),
+    ];
+    for (subject, what) in expected {
+        let words = what.split(' ').map(|word| match word.strip_prefix("ex:").map(|name| (name, name.trim_end_matches(','))) {
+            Some((name, bare)) => format!("<http://example.org/m#{bare}>{}", &name[bare.len()..]),
+            None => word.to_owned(),
+        });
+        let what = words.collect::<Vec<_>>().join(" ");
+        let found = told.iter().any(|(about, said)| *about == subject && said.starts_with("line ") && said.ends_with(&what));
+        assert!(found, "{subject}: {what}\n{told:#?}");
+    }
+    assert!(has(&ontology, "W-IGNORED", "#B") && has(&ontology, "W-IGNORED", "#S"), "seeAlso and sh:name constrain nothing");
+    let strict = ReadOptions { strict: true, ..options() };
+    assert!(turtle(&format!("{MORE}{text}"), &strict).unwrap_err().iter().any(|it| it.code == "W-CONSTRAINT" && it.is_error()));
+}
+
+#[test]
 fn enumerations_of_every_kind() {
     let ontology = ontology(
         "ex:Size a owl:Class ; rdfs:label \"s\" ; owl:oneOf (ex:small ex:large) .
