@@ -128,8 +128,8 @@ fn theirs<'a>(
     let (schema, spdx, shapes) = (schema.to_owned(), spdx.to_owned(), spdx.to_owned());
     let both = move || {
         let mut command = Command::new("sh");
-        let script =
-            r#""$0" -m linkml.generators.typescriptgen "$1" > "$1.ts" && "$0" -m linkml.generators.pydanticgen "$1" > "$1.py""#;
+        let script = r#"for module in typescriptgen pydanticgen; do
+            "$0" -c "from linkml.generators.$module import cli; cli()" "$1" > "$1.$module" || exit 1; done"#;
         command.args(["-c", script]).arg(python).arg(linkml);
         command
     };

@@ -10,7 +10,8 @@ use crate::{Format, Limits, jsonld, turtle};
 #[derive(Debug)]
 pub struct Places<'a> {
     wanted: &'a BTreeSet<String>,
-    found: BTreeMap<String, Place>,
+    /// The byte each is first written at.
+    found: BTreeMap<String, usize>,
 }
 
 impl<'a> Places<'a> {
@@ -27,7 +28,7 @@ impl<'a> Places<'a> {
                 let _ = jsonld::read(text, base, &limits, &mut Intake::new(&limits), Some(&mut places));
             }
         }
-        places.found
+        Place::of_all(text, places.found)
     }
 
     pub(crate) fn all_found(&self) -> bool {
@@ -35,9 +36,9 @@ impl<'a> Places<'a> {
     }
 
     /// Notes a subject unless it was seen before or nobody asks.
-    pub(crate) fn found(&mut self, iri: String, place: impl FnOnce() -> Place) {
+    pub(crate) fn found(&mut self, iri: String, at: usize) {
         if self.wanted.contains(&iri) {
-            self.found.entry(iri).or_insert_with(place);
+            self.found.entry(iri).or_insert(at);
         }
     }
 }

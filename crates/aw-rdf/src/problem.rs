@@ -1,5 +1,6 @@
 //! What is wrong with a document, and where.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use oxttl::TextPosition;
@@ -24,6 +25,29 @@ impl Place {
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let lines = before.bytes().filter(|it| *it == b'\n').count();
         Self { line: lines as u64 + 1, column: before[line_start..].chars().count() as u64 + 1 }
+    }
+
+    /// The places of several bytes by name, in one pass over the text.
+    pub(crate) fn of_all(text: &str, offsets: BTreeMap<String, usize>) -> BTreeMap<String, Self> {
+        let mut sorted: Vec<(usize, String)> = offsets.into_iter().map(|(name, at)| (at, name)).collect();
+        sorted.sort();
+        let (mut at, mut place) = (0, Self { line: 1, column: 1 });
+        let placed = sorted.into_iter().map(|(offset, name)| {
+            let mut offset = offset.clamp(at, text.len());
+            while !text.is_char_boundary(offset) {
+                offset -= 1;
+            }
+            let between = &text[at..offset];
+            if let Some(end) = between.rfind('\n') {
+                place.line += between.bytes().filter(|it| *it == b'\n').count() as u64;
+                place.column = between[end + 1..].chars().count() as u64 + 1;
+            } else {
+                place.column += between.chars().count() as u64;
+            }
+            at = offset;
+            (name, place)
+        });
+        placed.collect()
     }
 }
 

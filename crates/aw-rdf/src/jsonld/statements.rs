@@ -107,8 +107,7 @@ impl Writer<'_, '_, '_, '_> {
             }
         };
         if let (Some(places), Some(NamedOrBlankNode::NamedNode(node)), false) = (&mut self.places, &subject, object.is_bare()) {
-            let text = self.reader.text;
-            places.found(node.as_str().to_owned(), || crate::Place::of(text, at));
+            places.found(node.as_str().to_owned(), at);
         }
         for kind in &object.types {
             let kind = self.named(kind, at).map(Into::into);

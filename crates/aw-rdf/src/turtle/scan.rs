@@ -231,7 +231,7 @@ pub fn subjects(text: &str, base: Option<&str>, places: &mut Places<'_>) {
                 None => {
                     let Some((name, local)) = written.split_once(':') else { continue };
                     let Some(namespace) = prefixes.get(name) else { continue };
-                    places.found(format!("{namespace}{}", local.replace('\\', "")), || Place::of(text, token.start));
+                    places.found(format!("{namespace}{}", local.replace('\\', "")), token.start);
                 }
             },
             Kind::Word if declares.is_some() => prefix = written.trim_end_matches(':'),
@@ -246,7 +246,7 @@ pub fn subjects(text: &str, base: Option<&str>, places: &mut Places<'_>) {
                         prefixes.insert(prefix, iri);
                         fresh = style;
                     }
-                    (None, Some(iri)) if begins => places.found(iri, || Place::of(text, token.start - 1)),
+                    (None, Some(iri)) if begins => places.found(iri, token.start - 1),
                     _ => {}
                 }
             }
