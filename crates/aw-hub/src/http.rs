@@ -154,7 +154,7 @@ impl Client {
         let response = match body {
             Body::Bytes(bytes) => self.agent.run(request.body(bytes).map_err(odd)?),
             Body::Stream { reader, length } => {
-                let mut reader = reader.take(length);
+                let mut reader = Exactly { stream: reader, left: length };
                 let request = request.header("Content-Length", length);
                 self.agent.run(request.body(ureq::SendBody::from_reader(&mut reader)).map_err(odd)?)
             }
@@ -245,6 +245,26 @@ impl Client {
 
     pub(crate) fn attempts(&self) -> u32 {
         self.patience.attempts
+    }
+}
+
+/// So many bytes of a stream; one that ends before is an error, since the other side would wait for the rest.
+struct Exactly<'a> {
+    stream: &'a mut dyn Read,
+    left: u64,
+}
+
+impl Read for Exactly<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let Some(buffer) = buffer.get_mut(..most).filter(|buffer| !buffer.is_empty()) else { return Ok(0) };
+        let read = self.stream.read(buffer)?;
+        self.left -= read as u64;
+        if read == 0 {
+            let why = format!("it is {} bytes shorter than it was", self.left);
+            return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, why));
+        }
+        Ok(read)
     }
 }
 

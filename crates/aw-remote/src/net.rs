@@ -180,10 +180,30 @@ impl Client {
         if let Some(authorization) = &ask.authorization {
             request = request.header("Authorization", authorization.as_str());
         }
-        let mut stream = stream.take(length);
+        let mut stream = Exactly { stream, left: length };
         let request = request.body(SendBody::from_reader(&mut stream)).map_err(|error| failed(error.to_string()))?;
         let (parts, body) = self.agent.run(request).map_err(|error| failed(reason(&error)))?.into_parts();
         Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, url: url.clone(), body })
+    }
+}
+
+/// So many bytes of a stream; one that ends before is an error, since the other side would wait for the rest.
+struct Exactly<'a> {
+    stream: &'a mut dyn Read,
+    left: u64,
+}
+
+impl Read for Exactly<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let Some(buffer) = buffer.get_mut(..most).filter(|buffer| !buffer.is_empty()) else { return Ok(0) };
+        let read = self.stream.read(buffer)?;
+        self.left -= read as u64;
+        if read == 0 {
+            let why = format!("it is {} bytes shorter than it was", self.left);
+            return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, why));
+        }
+        Ok(read)
     }
 }
 
