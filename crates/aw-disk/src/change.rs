@@ -64,11 +64,21 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Disk<()> {
 /// # Errors
 /// When it cannot be written; the file is then removed.
 pub fn write_aside(path: &Path, bytes: &[u8]) -> Disk<()> {
-    remove_file(path)?;
-    write_new(path, bytes).inspect_err(|_| {
+    put_aside(path, bytes).and_then(|file| sync_file(&file, path)).inspect_err(|_| {
         // What is half-written helps nobody; a failure to remove it adds nothing to the one that is reported.
         let _ = remove_file(path);
     })
+}
+
+/// Like [`write_aside`], but not synced: for many files that are then synced at once.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn put_aside(path: &Path, bytes: &[u8]) -> Disk<File> {
+    remove_file(path)?;
+    let mut file = create_new(path)?;
+    file.write_all(bytes).at("write", path)?;
+    Ok(file)
 }
 
 /// Puts `bytes` where the file began, and ends it there. Not synced: after a power cut it may hold anything.

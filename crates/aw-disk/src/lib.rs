@@ -23,8 +23,8 @@ mod step;
 mod together;
 
 pub use change::{
-    append, create_dir, create_new, ensure_dir, overwrite, remove, remove_dir_all, remove_file, rename, rename_new, replace,
-    set_len, set_modified, stamp, symlink, sync_dir, sync_file, sync_path, touch, unique, write_aside, write_new,
+    append, create_dir, create_new, ensure_dir, overwrite, put_aside, remove, remove_dir_all, remove_file, rename, rename_new,
+    replace, set_len, set_modified, stamp, symlink, sync_dir, sync_file, sync_path, touch, unique, write_aside, write_new,
 };
 pub use error::{At, Disk, DiskError};
 pub use lock::Lock;

@@ -90,7 +90,16 @@ impl Root {
         let now = SystemTime::now();
         let times: Vec<(usize, &NewPart, SystemTime)> =
             good.into_iter().map(|(at, part)| (at, part, now + Duration::from_micros(u64::try_from(at).unwrap_or(0)))).collect();
-        let written = aw_disk::together(&times, |(at, part, time)| write_aside(self, part, *time).map(|aside| (*at, aside)));
+        // Written all, then synced all: the disk waits for them together.
+        let written = times
+            .iter()
+            .map(|(at, part, time)| put_aside(self, part, *time).map(|aside| (*at, aside)))
+            .collect::<aw_disk::Disk<Vec<_>>>()
+            .and_then(|asides| {
+                let paths: Vec<PathBuf> =
+                    asides.iter().flat_map(|(_, aside)| &aside.moved.made).map(|place| place.path(self)).collect();
+                aw_disk::sync_at_once(&paths.iter().map(PathBuf::as_path).collect::<Vec<_>>()).map(|()| asides)
+            });
         let asides = match written {
             Ok(asides) => asides,
             Err(error) => {
@@ -193,7 +202,7 @@ fn aside_origin(part: &PartName) -> String {
     format!(".{part}.origin.json.{}.tmp", std::process::id())
 }
 
-fn write_aside<'p>(root: &Root, part: &'p NewPart, time: SystemTime) -> aw_disk::Disk<Aside<'p>> {
+fn put_aside<'p>(root: &Root, part: &'p NewPart, time: SystemTime) -> aw_disk::Disk<Aside<'p>> {
     let place = |file: String| Place(Station::Intake, file);
     let from = place(aside_name(&part.name));
     let mut made = vec![from.clone()];
@@ -201,12 +210,12 @@ fn write_aside<'p>(root: &Root, part: &'p NewPart, time: SystemTime) -> aw_disk:
     if let Some(origin) = &part.origin {
         let aside = place(aside_origin(&part.name));
         let text = serde_json::to_vec(origin).expect("paths that are no UTF-8 were refused before");
-        aw_disk::write_aside(&aside.path(root), &text)?;
+        aw_disk::put_aside(&aside.path(root), &text)?;
         carry.push((aside.clone(), place(part.name.beside("origin.json"))));
         made.push(aside);
     }
     let path = from.path(root);
-    aw_disk::write_aside(&path, &part.bytes)?;
+    aw_disk::put_aside(&path, &part.bytes)?;
     aw_disk::set_modified(&path, time)?;
     let line = Entry::now(Outcome::Enqueued { alloy: part.name.file(), alloy_hash: Digest::of(&part.bytes).to_string() }).line();
     let to = place(part.name.file());

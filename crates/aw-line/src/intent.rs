@@ -183,3 +183,66 @@ fn lines_since(log: &Log, from: u64, wanted: &BTreeSet<&str>) -> Disk<BTreeSet<S
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::alive::{OwnerMark, Process};
+    use crate::{Entry, Heartbeat, Outcome, WorkerState};
+
+    fn has(text: &str) {
+        let page = include_str!("../../../spec/line.md").replace("\n ", "");
+        assert!(page.contains(text), "the specification does not have {text}");
+    }
+
+    #[test]
+    fn the_specification_has_the_bytes_that_are_written() {
+        let place = |station, file: &str| Place(station, file.to_owned());
+        let at = "2026-01-01T00:00:00Z".to_owned();
+        let started = |alloy: &str, retries| {
+            Entry { at: at.clone(), outcome: Outcome::Started { alloy: alloy.to_owned(), retries } }.line()
+        };
+        has(&started("a.retry1.alloy.json", 1));
+        let moved = Move {
+            from: place(Station::Intake, "a.alloy.json"),
+            to: place(Station::Assembly, "a.alloy.json"),
+            carry: vec![(place(Station::Intake, "a.origin.json"), place(Station::Assembly, "a.origin.json"))],
+            follow: Vec::new(),
+            made: vec![place(Station::Assembly, ".a.owner")],
+            spent: Vec::new(),
+            lines: vec![started("a.alloy.json", 0)],
+        };
+        has(&serde_json::to_string(&Intent { log: 112, moves: vec![moved] }).unwrap());
+        let process = Process { pid: 4711, start: 123_456 };
+        has(&serde_json::to_string(&OwnerMark { worker: None, process }).unwrap());
+        let beat = Heartbeat {
+            pid: process.pid,
+            state: WorkerState::Building,
+            current_part: Some("a.alloy.json".into()),
+            last_beat_at: at.clone(),
+            host: "forge1".into(),
+            worker_start: process.start,
+            stage: Some("prune".into()),
+            progress: Some(0.25),
+            interval_seconds: 30,
+        };
+        has(&serde_json::to_string(&beat).unwrap());
+    }
+
+    #[test]
+    fn an_intent_that_leads_elsewhere_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        for file in ["../a", "a/b", "", ".", "..", "a\0"] {
+            let place = Place(Station::Intake, "a.alloy.json".to_owned());
+            let (to, made) = (place.clone(), vec![Place(Station::Intake, file.to_owned())]);
+            let (carry, follow, spent, lines) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+            let intent = Intent { log: 0, moves: vec![Move { from: place, to, carry, follow, made, spent, lines }] };
+            std::fs::write(&path, serde_json::to_vec(&intent).unwrap()).unwrap();
+            assert!(Intent::read(&File::open(&path).unwrap(), &path).unwrap().is_none(), "{file}");
+        }
+        std::fs::write(&path, "{\"log\":1").unwrap();
+        assert!(Intent::read(&File::open(&path).unwrap(), &path).unwrap().is_none());
+    }
+}

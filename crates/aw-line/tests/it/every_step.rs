@@ -163,3 +163,58 @@ fn a_disk_that_is_full_from_any_step_on_loses_nothing() {
 fn a_disk_that_is_full_for_one_step_loses_nothing() {
     at_every_step(Fault::Hiccup);
 }
+
+/// A real file system of a megabyte, when this may be made.
+struct Small(std::path::PathBuf);
+
+impl Small {
+    fn new(at: &std::path::Path) -> Option<Self> {
+        std::fs::create_dir(at).unwrap();
+        let mount = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(at).output();
+        if mount.is_ok_and(|output| output.status.success()) {
+            return Some(Self(at.to_owned()));
+        }
+        println!("skipped: a small file system cannot be mounted here (only root may)");
+        None
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_disk_that_is_really_full_refuses_and_loses_nothing() {
+    let place = folder();
+    let Some(disk) = Small::new(&place.path().join("disk")) else { return };
+    let root = Root::init(disk.0.join("root")).unwrap();
+    // Space that is given back in the end.
+    std::fs::write(disk.0.join("ballast"), vec![0; 800 << 10]).unwrap();
+    let mut promised = Vec::new();
+    let error = 'full: loop {
+        let batch: Vec<_> = (0..7).map(|n| new(&format!("p{}-{n}", promised.len()))).collect();
+        match root.enqueue(&batch, Turn::Last) {
+            Ok(outcomes) => {
+                for outcome in outcomes {
+                    outcome.unwrap();
+                }
+                promised.extend(batch.into_iter().map(|part| part.name));
+            }
+            Err(error) => break 'full error,
+        }
+        assert!(promised.len() < 10_000, "the disk is never full");
+    };
+    assert!(error.to_string().contains("No space left on device") && error.to_string().contains("root/line"), "{error}");
+    // A worker on the full disk stops with the reason, or does what needs no space.
+    if let Err(error) = drain(&root) {
+        assert!(error.to_string().contains("No space left on device"), "{error}");
+    }
+    std::fs::remove_file(disk.0.join("ballast")).unwrap();
+    drain(&root).unwrap();
+    let found = judge(&root);
+    for part in promised {
+        assert!(found.contains_key(part.stem()), "{part} was promised and is lost");
+    }
+}
