@@ -185,7 +185,7 @@ impl<'a> Progress<'a> {
             "evict-failed" => (Style::Warn, text("message")),
             "evicted" => (Style::Good, format!("{} {}: {}", text("action"), text("path"), text("reason"))),
             "left" => (Style::Warn, "stopped; it goes on at the next start".into()),
-            _ => (Style::Plain, text("reason")),
+            _ => (Style::Plain, [text("at"), text("reason")].join(" ").trim().to_owned()),
         };
         let label = if part.is_empty() { what.to_owned() } else { format!("{what} {part}") };
         self.end(state, style, &label, &how);

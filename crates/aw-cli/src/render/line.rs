@@ -211,8 +211,13 @@ fn watch(result: &LineWatchResult, page: &mut Page) {
 
 fn moved(result: &LineMovedResult, page: &mut Page) {
     for moved in &result.moved {
-        let how = if result.dry_run { "would go" } else { "went" };
-        page.marked(Style::Good, &moved.part, &format!(" {how} from {} to {}", moved.from, moved.to));
+        let said = match (moved.to.as_str(), result.dry_run) {
+            ("asked to stop", false) => " is being built: its worker was asked to stop it".to_owned(),
+            ("asked to stop", true) => " is being built: its worker would be asked to stop it".to_owned(),
+            (to, false) => format!(" went from {} to {to}", moved.from),
+            (to, true) => format!(" would go from {} to {to}", moved.from),
+        };
+        page.marked(Style::Good, &moved.part, &said);
     }
     for refused in &result.refused {
         page.marked(Style::Bad, &refused.part, &format!(": {}", refused.reason));
