@@ -19,6 +19,7 @@ use llm_forge::prune::{DEFAULT_SHARD_BYTES, FolderOutput, Selection, Strategy, p
 use serde_json::{Value, json};
 
 use crate::error::BenchError;
+use crate::line;
 
 pub use rdf::spdx_document;
 
@@ -74,6 +75,33 @@ pub enum Job {
         /// The document.
         data: PathBuf,
     },
+    /// Take parts of a line on which many wait.
+    LineTake {
+        /// The root to make.
+        root: PathBuf,
+        /// Parts that wait.
+        waiting: usize,
+    },
+    /// Submit parts to a line.
+    LineSubmit {
+        /// The root to make.
+        root: PathBuf,
+        /// All at once.
+        #[arg(long)]
+        together: bool,
+    },
+    /// Write, sync and rename files, one by one.
+    LineLimit {
+        /// The folder to make.
+        root: PathBuf,
+    },
+    /// Wait for parts that do not come.
+    LineIdle {
+        /// The root to make.
+        root: PathBuf,
+        /// How long.
+        seconds: u64,
+    },
 }
 
 impl Job {
@@ -89,6 +117,16 @@ impl Job {
             }
             Self::Convert { model, out, kind, threads } => {
                 convert(model, out, kind, *threads).map_err(|source| BenchError::Job { job: "convert", source })
+            }
+            Self::LineTake { root, waiting } => {
+                line::take(root, *waiting).map_err(|source| BenchError::Job { job: "line-take", source })
+            }
+            Self::LineSubmit { root, together } => {
+                line::submit(root, *together).map_err(|source| BenchError::Job { job: "line-submit", source })
+            }
+            Self::LineLimit { root } => line::limit(root).map_err(|source| BenchError::Job { job: "line-limit", source }),
+            Self::LineIdle { root, seconds } => {
+                line::idle(root, *seconds).map_err(|source| BenchError::Job { job: "line-idle", source })
             }
             Self::ReadTurtle { file } => rdf::read_turtle(file).map_err(|source| BenchError::Job { job: "read-turtle", source }),
             Self::ValidateShapes { model, data } => {

@@ -9,6 +9,7 @@ mod checkpoint;
 mod contest;
 mod error;
 mod job;
+mod line;
 mod machine;
 mod process;
 mod report;

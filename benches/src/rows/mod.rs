@@ -2,6 +2,7 @@
 
 mod codegen;
 mod convert;
+mod line;
 mod plan;
 mod profile;
 mod prune;
@@ -60,7 +61,8 @@ pub struct Row {
 }
 
 /// Every row.
-pub const ROWS: [Row; 8] = [prune::ROW, profile::ROW, convert::ROW, plan::ROW, rerun::ROW, verify::ROW, seal::ROW, codegen::ROW];
+pub const ROWS: [Row; 9] =
+    [prune::ROW, profile::ROW, convert::ROW, plan::ROW, rerun::ROW, verify::ROW, seal::ROW, codegen::ROW, line::ROW];
 
 impl Bench {
     fn contest(&self, row: &Row, contenders: &[Contender<'_>], rounds: usize, keep: Keep<'_>) -> Result<(), BenchError> {

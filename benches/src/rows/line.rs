@@ -1,0 +1,84 @@
+//! The line: taking parts, submitting them, waiting for them.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::{Bench, Keep, Row, remove};
+use crate::contest::{Contender, Sample, last_json};
+use crate::error::BenchError;
+use crate::line::{SUBMITTED, TAKEN};
+use crate::process::Ended;
+use crate::report::{Section, Target, median, said};
+
+const FEW: &str = "a worker, 1,000 waiting";
+const MANY: &str = "a worker, 100,000 waiting";
+const TOGETHER: &str = "100 parts submitted together";
+const ONE_BY_ONE: &str = "100 parts one by one";
+const LIMIT: &str = "100 files written, synced, renamed, folder synced";
+const IDLE: &str = "a worker that waits";
+const IDLE_SECONDS: &str = "30";
+
+/// The row.
+pub const ROW: Row = Row { name: "line", contenders: &[FEW, MANY, TOGETHER, ONE_BY_ONE, LIMIT, IDLE], run, section };
+
+fn run(bench: &Bench, keep: Keep<'_>) -> Result<(), BenchError> {
+    let scratch = bench.scratch(ROW.name)?;
+    let folder = scratch.join("root");
+    let job = |job: &'static str, more: &'static str| {
+        let folder = folder.clone();
+        move || {
+            let mut command: Command = bench.job(job);
+            command.arg(&folder).args(Some(more).filter(|more| !more.is_empty()));
+            command
+        }
+    };
+    let read = |ended: &Ended| -> Result<Value, BenchError> { last_json(ended) };
+    let contender = |name: &'static str, verb: &'static str, more: &'static str| Contender {
+        name,
+        prepare: Box::new(|| remove(&folder)),
+        command: Box::new(job(verb, more)),
+        read: Box::new(read),
+    };
+    let contenders = [
+        contender(FEW, "line-take", "1000"),
+        contender(MANY, "line-take", "100000"),
+        contender(TOGETHER, "line-submit", "--together"),
+        contender(ONE_BY_ONE, "line-submit", ""),
+        contender(LIMIT, "line-limit", ""),
+        contender(IDLE, "line-idle", IDLE_SECONDS),
+    ];
+    bench.contest(&ROW, &contenders, 5, keep)?;
+    remove(&scratch)
+}
+
+fn section(samples: &[Sample]) -> Section {
+    let mut section = Section::new("Line", samples, ROW.contenders);
+    section.say(format!(
+        "A worker takes {TAKEN} parts of those that wait and builds nothing: from the end of one part to the beginning of the next is the \
+         taking, all of it the line's share of a part. {SUBMITTED} parts of 2 kB are submitted, on the disk when it returns. Beside it, the \
+         least that can cost one by one. The folder is on the disk, not in memory; how long a sync takes decides most of these."
+    ));
+    let figure = |name: &'static str, digits: usize| {
+        move |samples: &[&Sample]| {
+            let found = median(samples.iter().filter_map(|sample| said(sample, name)));
+            if found.is_nan() { String::new() } else { format!("{found:.digits$}") }
+        }
+    };
+    section.figure("taken a second", figure("claimsPerSecond", 1));
+    section.figure("s a part", figure("secondsPerPart", 4));
+    section.figure("s to submit", figure("seconds", 3));
+    section.figure("processor s", figure("cpuSeconds", 4));
+    let of = |contender: &str, name: &str| {
+        let found = median(samples.iter().filter(|sample| sample.contender == contender).filter_map(|sample| said(sample, name)));
+        (!found.is_nan()).then_some(found)
+    };
+    let ratio = |over: Option<f64>, under: Option<f64>| Some(over? / under?);
+    let rate = ratio(of(MANY, "claimsPerSecond"), of(FEW, "claimsPerSecond"));
+    section.target(Target::at_least("rate of taking from 100,000, of that from 1,000", rate, 0.8, ""));
+    let batch = ratio(of(ONE_BY_ONE, "seconds"), of(TOGETHER, "seconds"));
+    section.target(Target::at_least("speed of submitting 100 together, of one by one", batch, 40.0, ""));
+    section.target(Target::at_most("the line's share of a part", of(FEW, "secondsPerPart"), 0.05, " s"));
+    section.target(Target::at_most("processor time of a worker that waits 30 s", of(IDLE, "cpuSeconds"), 0.03, " s"));
+    section
+}
