@@ -108,7 +108,10 @@ impl Held {
         log.mend()?;
         let lines: Vec<String> = outcomes.iter().map(|outcome| Entry::now(outcome.clone()).line()).collect();
         log.append(lines.iter().map(String::as_str))?;
-        Ok(if lines.is_empty() { () } else { aw_disk::sync_path(log.path())? })
+        if !lines.is_empty() {
+            aw_disk::sync_path(log.path())?;
+        }
+        Ok(())
     }
 
     /// File names in a station.

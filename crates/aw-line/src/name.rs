@@ -139,7 +139,7 @@ fn split_mark(name: &str) -> Option<(&str, &str)> {
 /// The longest of `names` that `file` is beside: `a.b.error.json` belongs to `a.b` where that is a part, else to `a`.
 ///
 /// Files that end as parts do belong to no other part.
-pub(crate) fn owner_among<'n>(file: &'n str, is_part: impl Fn(&str) -> bool) -> Option<&'n str> {
+pub(crate) fn owner_among(file: &str, is_part: impl Fn(&str) -> bool) -> Option<&str> {
     if file.starts_with('.') || file.ends_with(PART_ENDING) {
         return None;
     }

@@ -326,7 +326,7 @@ impl Held {
         let mut moved = bundle((Station::Rework, &name), (Station::Rework, &name), &[]);
         moved.made.push(from.clone());
         moved.from = from;
-        self.into_rework(moved, &name, failed)?;
+        self.enter_rework(moved, &name, failed)?;
         Ok(name)
     }
 
@@ -340,11 +340,11 @@ impl Held {
     ) -> Result<PartName, LineError> {
         let name = free_name(part.stem(), "duplicate", is_free)?;
         let moved = bundle((Station::Intake, part), (Station::Rework, &name), beside);
-        self.into_rework(moved, &name, failed)?;
+        self.enter_rework(moved, &name, failed)?;
         Ok(name)
     }
 
-    fn into_rework(&self, mut moved: Move, name: &PartName, failed: &Failed) -> Result<(), LineError> {
+    fn enter_rework(&self, mut moved: Move, name: &PartName, failed: &Failed) -> Result<(), LineError> {
         self.write_beside(&mut moved, &failed.sidecars)?;
         self.write_beside(&mut moved, &[("error.json".to_owned(), error_file(name, failed))])?;
         let outcome =

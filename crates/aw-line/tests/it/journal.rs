@@ -125,12 +125,10 @@ pub fn cut_power(folder: &Path, chance: &mut Chance) -> (usize, usize) {
     for note in names.iter().rev().take(undone) {
         match note {
             Note::Create(path) if path.symlink_metadata().is_ok_and(|meta| meta.is_file()) => fs::remove_file(path).unwrap(),
-            Note::Rename(from, to, kept) => {
-                if to.symlink_metadata().is_ok() && from.symlink_metadata().is_err() {
-                    fs::rename(to, from).unwrap();
-                    if let Some(kept) = kept {
-                        fs::rename(kept, to).unwrap();
-                    }
+            Note::Rename(from, to, kept) if to.symlink_metadata().is_ok() && from.symlink_metadata().is_err() => {
+                fs::rename(to, from).unwrap();
+                if let Some(kept) = kept {
+                    fs::rename(kept, to).unwrap();
                 }
             }
             Note::Remove(path, Some(kept)) if path.symlink_metadata().is_err() => fs::rename(kept, path).unwrap(),
