@@ -240,7 +240,7 @@ fn a_clock_that_jumps_is_found_and_a_day_without_jumps_heals_it() {
     assert!(doubts(ask(&read(900 * DAY, 3 * minute, "a"), None)), "years ahead in a minute");
     assert!(doubts(ask(&read(900 * DAY + minute, 4 * minute, "a"), None)), "and a minute later");
     assert!(!doubts(ask(&read(901 * DAY + minute, DAY + 5 * minute, "a"), None)), "after a day");
-    assert!(doubts(ask(&read(0 * DAY, DAY + 6 * minute, "a"), None)), "backwards");
+    assert!(doubts(ask(&read(Duration::ZERO, DAY + 6 * minute, "a"), None)), "backwards");
     // Another start: the line's own times decide.
     assert!(doubts(ask(&read(100 * DAY, minute, "b"), Some(base + 50 * DAY))));
     fs::remove_file(root.path().join("line/.clock.json")).unwrap();
