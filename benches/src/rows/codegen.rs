@@ -182,7 +182,8 @@ fn section(samples: &[Sample]) -> Section {
         let same = if ours == theirs { "are the same, line by line" } else { "**differ**" };
         section.say(format!("The results of validating and those of pySHACL {same}."));
     }
-    let ratios: [(&'static str, &str, &str, fn(&Sample) -> f64, f64); 4] = [
+    type Value = fn(&Sample) -> f64;
+    let ratios: [(&'static str, &str, &str, Value, f64); 4] = [
         ("LinkML, two languages / generate, four languages", LINKML, SCHEMA, wall, 100.0),
         ("shacl2code / generate, Python", SHACL2CODE, SPDX, wall, 10.0),
         ("inside: rdflib / read Turtle", RDFLIB, TURTLE, inside, 10.0),
