@@ -104,9 +104,17 @@ impl Held {
     /// # Errors
     /// When it cannot be written.
     pub fn note(&self, outcomes: &[Outcome]) -> Result<(), LineError> {
+        self.note_entries(&outcomes.iter().map(|outcome| Entry::now(outcome.clone())).collect::<Vec<_>>())
+    }
+
+    /// Writes down what moved no part, with the moments it happened at.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn note_entries(&self, entries: &[Entry]) -> Result<(), LineError> {
         let log = self.root.throughput();
         log.mend()?;
-        let lines: Vec<String> = outcomes.iter().map(|outcome| Entry::now(outcome.clone()).line()).collect();
+        let lines: Vec<String> = entries.iter().map(Entry::line).collect();
         log.append(lines.iter().map(String::as_str))?;
         if !lines.is_empty() {
             aw_disk::sync_path(log.path())?;

@@ -330,6 +330,17 @@ impl Held {
         Ok(name)
     }
 
+    /// The parts in rework that [`Held::refuse`] made of a stem and a word, by name.
+    ///
+    /// # Errors
+    /// When rework cannot be listed, or the stem is none.
+    pub fn refused(&self, stem: &str, word: &str) -> Result<Vec<PartName>, LineError> {
+        let begin = format!("{}.{word}", cut(stem, word)?);
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let of_it = |part: &PartName| part.stem().strip_prefix(&begin).is_some_and(is_number);
+        Ok(self.names(Station::Rework)?.iter().filter_map(|file| PartName::of_file(file).ok()).filter(of_it).collect())
+    }
+
     /// Takes a part whose stem is on the line already out of intake, with the files beside it, into rework under a name of its own.
     pub(crate) fn refuse_duplicate(
         &self,
@@ -414,9 +425,7 @@ pub(crate) fn free_error(part: &PartName, taken: impl Fn(&str) -> bool) -> Strin
 
 /// `<stem>.<word><n>`, the first that is free.
 fn free_name(stem: &str, word: &str, is_free: impl Fn(&PartName) -> bool) -> Result<PartName, LineError> {
-    PartName::new(stem)?;
-    // The whole must stay a name.
-    let stem = &stem[..stem.len().min(crate::STEM_BYTES_MAX - word.len() - 12)];
+    let stem = cut(stem, word)?;
     for n in 1u32.. {
         let name = PartName::new(&format!("{stem}.{word}{n}"))?;
         if is_free(&name) {
@@ -424,6 +433,12 @@ fn free_name(stem: &str, word: &str, is_free: impl Fn(&PartName) -> bool) -> Res
         }
     }
     unreachable!("a line does not hold 2^32 parts of one stem")
+}
+
+/// As much of a stem as leaves room for a word and a number: the whole must stay a name.
+fn cut<'s>(stem: &'s str, word: &str) -> Result<&'s str, LineError> {
+    PartName::new(stem)?;
+    Ok(&stem[..stem.len().min(crate::STEM_BYTES_MAX - word.len() - 12)])
 }
 
 pub(crate) fn hash_of(root: &Root, station: Station, part: &PartName) -> Result<String, LineError> {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use aw_alloy::artifact::Artifact;
 use aw_alloy::keys::{PublicKey, SecretKey, Signature};
+use aw_line::{Entry, Outcome};
 use serde_json::{Map, Value, json};
 
 use crate::approval::{Approval, Approved};
@@ -14,7 +15,7 @@ use crate::error::ShipError;
 use crate::examine::{Examined, examine, standing};
 use crate::publish::{Plan, Publication, PublishedFile, Publisher, Watch, step};
 use crate::receipt::{RECEIPT_FORMAT, Receipt};
-use crate::refusal::{Refusal, log, record};
+use crate::refusal::{Refusal, note, record};
 use crate::{files, signed};
 
 /// The shipping role of a node: its key, its policy, and where things go.
@@ -206,7 +207,7 @@ impl Door<'_> {
     fn finish(&self, bundle: &Bundle, contents: &Contents, receipt: &Receipt) -> Result<(), ShipError> {
         step(self.watch, "record", Some("result"))?;
         aw_disk::remove_file(&bundle.sidecar("refusal"))?;
-        let Some(line) = &bundle.line else { return Ok(()) };
+        let Some(part) = &bundle.part else { return Ok(()) };
         let path = bundle.sidecar("result");
         let bytes = files::read(&path)?.unwrap_or_default();
         let odd = |error: serde_json::Error| ShipError::Bundle { path: path.clone(), reason: error.to_string() };
@@ -235,10 +236,11 @@ impl Door<'_> {
             files::replace(&path, &signed::to_bytes(&result))?;
         }
         step(self.watch, "record", Some("log"))?;
-        for publication in &receipt.publications {
-            log(line, "shipped", &publication.published_at, &[], Some(&publication.url))?;
-        }
-        Ok(())
+        let shipped = |publication: &Publication| {
+            let (alloy, url) = (part.name.file(), Some(publication.url.clone()));
+            Entry { at: publication.published_at.clone(), outcome: Outcome::Shipped { alloy, reasons: Vec::new(), url } }
+        };
+        note(&part.root.hold()?, part, receipt.publications.iter().map(shipped).collect())
     }
 }
 

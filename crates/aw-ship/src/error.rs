@@ -27,6 +27,9 @@ pub enum ShipError {
     /// A target is none.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// The line would not, or holds no such part.
+    #[error(transparent)]
+    Line(#[from] aw_line::LineError),
     /// The disk.
     #[error(transparent)]
     Disk(#[from] aw_disk::DiskError),

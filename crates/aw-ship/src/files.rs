@@ -32,35 +32,12 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), ShipError> {
     Ok(aw_disk::sync_dir(parent(path))?)
 }
 
-/// Puts a record where there is none; false when there is one.
-pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<bool, ShipError> {
-    let aside = aside(path);
-    aw_disk::write_aside(&aside, bytes)?;
-    if aw_disk::rename_new(&aside, path)? {
-        aw_disk::sync_dir(parent(path))?;
-        return Ok(true);
-    }
-    aw_disk::remove_file(&aside)?;
-    Ok(false)
-}
-
-/// Appends one line in one write, and waits until it lasts.
-pub(crate) fn append(path: &Path, line: &str) -> Result<(), ShipError> {
-    aw_disk::append(path, format!("{line}\n").as_bytes())?;
-    Ok(aw_disk::sync_path(path)?)
-}
-
 fn lock_file(path: &Path) -> Result<File, ShipError> {
     let failed = |source| DiskError { action: "lock", path: path.to_owned(), source };
     let flags =
         rustix::fs::OFlags::RDWR | rustix::fs::OFlags::CREATE | rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::CLOEXEC;
     let opened = rustix::fs::open(path, flags, rustix::fs::Mode::from_raw_mode(0o644));
     Ok(opened.map(File::from).map_err(|error| failed(error.into()))?)
-}
-
-/// Waits for a lock; it is held until it is dropped or the process ends.
-pub(crate) fn lock_waiting(path: &Path) -> Result<Lock, ShipError> {
-    Ok(Lock::exclusive(lock_file(path)?, path)?)
 }
 
 /// A lock that is held until it is dropped or the process ends; `None` when another holds it.

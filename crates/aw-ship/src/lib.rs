@@ -16,6 +16,7 @@ mod door;
 mod error;
 mod examine;
 mod files;
+mod place;
 mod publish;
 mod receipt;
 mod refusal;
@@ -24,7 +25,7 @@ mod signed;
 mod target;
 
 pub use approval::{APPROVAL_CONTEXT, APPROVAL_FORMAT, Approval, Approved};
-pub use bundle::{Bundle, Line};
+pub use bundle::{Bundle, FinishedPart};
 pub use contents::{ContentFile, Contents};
 pub use decision::{DECISION_FORMAT, Decision, Judgement, Policy, Provenance, Reason, Standing, decide};
 pub use door::{Door, Shipped};

@@ -8,7 +8,6 @@ mod objects;
 mod registry;
 
 use std::io::{self, Read};
-use std::path::PathBuf;
 
 use aw_alloy::digest::Digest;
 use schemars::JsonSchema;
@@ -217,7 +216,8 @@ pub(crate) struct FileSource<'a> {
 }
 
 impl FileSource<'_> {
-    pub(crate) fn path(&self) -> PathBuf {
+    #[cfg(feature = "object-stores")]
+    pub(crate) fn path(&self) -> std::path::PathBuf {
         self.contents.folder.join(&self.file.path)
     }
 

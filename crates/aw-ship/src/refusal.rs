@@ -4,27 +4,24 @@
 //! # Source
 //! The foundry and line, sections 3.1 and 3.6.
 
-use std::path::PathBuf;
-
-use aw_alloy::artifact::ARTIFACT_SUFFIX;
 use aw_alloy::digest::Digest;
 use aw_alloy::keys::{SecretKey, Signature};
+use aw_line::{Entry, Failed, Held, Line, Outcome, PART_BYTES_MAX, Station};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::approval::Approved;
-use crate::bundle::{Bundle, Line};
+use crate::bundle::{Bundle, FinishedPart};
 use crate::contents::Contents;
 use crate::decision::{Decision, Reason};
-use crate::error::{ShipError, disk};
+use crate::error::ShipError;
 use crate::{files, signed};
 
 /// Identity of the record's format.
 pub const REFUSAL_FORMAT: &str = "alloyworks.refusal.v1";
 /// What its signature is for.
 const REFUSAL_CONTEXT: &str = "alloyworks.refusal.v1";
-/// Most refusals of one part that are kept in `rework`.
-const REFUSALS_MAX: u32 = 10_000;
+/// What a refused part's record in `rework` is called by: `<stem>.refused<N>`.
+const WORD: &str = "refused";
 
 /// Why an artifact was not shipped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +35,7 @@ pub struct Refusal {
     pub decision: Digest,
     /// The rules that refused it.
     pub reasons: Vec<Reason>,
-    /// The part in `rework` that shows it, in a line.
+    /// The file of the part in `rework` that shows it, in a line; none in the record beside that part.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rework: Option<String>,
     /// When: RFC 3339, UTC.
@@ -85,11 +82,15 @@ pub(crate) fn record(
         refused_at: now.to_owned(),
         signature: empty,
     };
-    if let Some(line) = &bundle.line {
-        let (name, refused_at) = rework(line, &refusal, key)?;
+    if let Some(part) = &bundle.part {
+        // Held to the end, so that of several doors one refuses and the others find what it left.
+        let held = part.root.hold()?;
+        let (name, refused_at) = rework(&held, bundle, part, &refusal, key)?;
+        let reasons = decision.reasons.iter().map(ToString::to_string).collect();
+        let outcome = Outcome::ShipRefused { alloy: part.name.file(), reasons, url: None };
+        note(&held, part, vec![Entry { at: refused_at.clone(), outcome }])?;
         refusal.rework = Some(name);
         refusal.refused_at = refused_at;
-        log(line, "ship_refused", &refusal.refused_at, &decision.reasons, None)?;
     }
     refusal.signature = signed::sign(&refusal, REFUSAL_CONTEXT, key).map_err(|reason| unsigned(bundle, reason))?;
     files::replace(&beside, &signed::to_bytes(&refusal))?;
@@ -106,84 +107,52 @@ fn known(path: &std::path::Path) -> Result<Option<Refusal>, ShipError> {
 }
 
 /// Puts the refused part's record into `rework`, unless it is there; gives its file name, and when it was refused.
-fn rework(line: &Line, refusal: &Refusal, key: &SecretKey) -> Result<(String, String), ShipError> {
-    let folder = line.station("rework");
-    aw_disk::ensure_dir(&folder)?;
-    // A short lock of the root, as every transition of the line takes.
-    let lock = line.root.join("line/.lock");
-    let _held = files::lock_waiting(&lock)?;
-    let part_bytes = files::read(&line.station("finished").join(line.file()))?.unwrap_or_default();
-    let stem = line.stem();
-    for number in 1..=REFUSALS_MAX {
-        let name = format!("{stem}.refused{number}");
-        let beside = |kind: &str| -> PathBuf { folder.join(format!("{name}.{kind}.json")) };
-        let part = folder.join(format!("{name}{ARTIFACT_SUFFIX}"));
-        if let Some(other) = known(&beside("refusal"))? {
-            if other.decision == refusal.decision {
-                files::create(&part, &part_bytes)?;
-                return Ok((format!("{name}{ARTIFACT_SUFFIX}"), other.refused_at));
-            }
-            continue;
-        }
-        if part.exists() {
-            continue;
-        }
-        let error = json!({
-            "failed_at": refusal.refused_at,
-            "error": format!("refused by the shipping door: {}", told(&refusal.reasons)),
-            "traceback": null,
-            "retries": 0,
-            "stage": "ship",
-        });
-        let mut own = Refusal { rework: Some(format!("{name}{ARTIFACT_SUFFIX}")), ..refusal.clone() };
-        let failed = |reason: String| ShipError::Bundle { path: part.clone(), reason };
-        own.signature = signed::sign(&own, REFUSAL_CONTEXT, key).map_err(failed)?;
-        files::replace(&beside("error"), &signed::to_bytes(&error))?;
-        files::replace(&beside("refusal"), &signed::to_bytes(&own))?;
-        if files::create(&part, &part_bytes)? {
-            return Ok((format!("{name}{ARTIFACT_SUFFIX}"), refusal.refused_at.clone()));
+fn rework(
+    held: &Held,
+    bundle: &Bundle,
+    part: &FinishedPart,
+    refusal: &Refusal,
+    key: &SecretKey,
+) -> Result<(String, String), ShipError> {
+    let stem = part.name.stem();
+    for name in held.refused(stem, WORD)? {
+        let beside = part.root.station(Station::Rework).join(name.beside("refusal.json"));
+        if let Some(other) = known(&beside)?.filter(|other| other.decision == refusal.decision) {
+            return Ok((name.file(), other.refused_at));
         }
     }
-    Err(ShipError::Bundle { path: folder, reason: format!("`{stem}` was refused more than {REFUSALS_MAX} times") })
+    let bytes = aw_disk::read(&part.root.part(Station::Finished, &part.name), PART_BYTES_MAX)?;
+    let bytes = bytes.ok_or_else(|| unsigned(bundle, "it is no longer in `finished`".to_owned()))?;
+    let mut own = refusal.clone();
+    own.signature = signed::sign(&own, REFUSAL_CONTEXT, key).map_err(|reason| unsigned(bundle, reason))?;
+    let failed = Failed {
+        stage: Some("ship".to_owned()),
+        sidecars: vec![("refusal.json".to_owned(), signed::to_bytes(&own))],
+        ..Failed::new(format!("refused by the shipping door: {}", told(&refusal.reasons)))
+    };
+    let name = held.refuse(stem, WORD, &bytes, &failed)?;
+    Ok((name.file(), refusal.refused_at.clone()))
 }
 
 fn told(reasons: &[Reason]) -> String {
     reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Appends to the line's log, unless it has that line: the same outcome, part and address, or without an address the same moment and reasons.
-pub(crate) fn log(line: &Line, outcome: &str, now: &str, reasons: &[Reason], url: Option<&str>) -> Result<(), ShipError> {
-    let path = line.root.join("line/throughput.jsonl");
-    let mut entry = json!({
-        "at": now,
-        "outcome": outcome,
-        "alloy": line.file(),
-        "reasons": reasons.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    });
-    if let Some(url) = url {
-        entry["url"] = url.into();
-    }
-    if has(&path, &entry)? {
-        return Ok(());
-    }
-    files::append(&path, &entry.to_string())
+/// Adds to the line's log what it does not have: the same outcome, part and address, or without an address the same moment and reasons.
+pub(crate) fn note(held: &Held, part: &FinishedPart, mut entries: Vec<Entry>) -> Result<(), ShipError> {
+    part.root.throughput().read(0, |line| {
+        if let Line::Known(there) = line {
+            entries.retain(|entry| !is_same(entry, &there));
+        }
+    })?;
+    Ok(held.note_entries(&entries)?)
 }
 
-fn has(path: &std::path::Path, entry: &serde_json::Value) -> Result<bool, ShipError> {
-    use std::io::BufRead as _;
-    let file = match files::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(disk("read", path)(error)),
-    };
-    for line in std::io::BufReader::new(file).split(b'\n') {
-        let line = line.map_err(disk("read", path))?;
-        let Ok(other) = serde_json::from_slice::<serde_json::Value>(&line) else { continue };
-        let same = |names: &[&str]| names.iter().all(|name| other.get(name) == entry.get(name));
-        let further: &[&str] = if entry.get("url").is_some() { &["url"] } else { &["at", "reasons"] };
-        if same(&["outcome", "alloy"]) && same(further) {
-            return Ok(true);
+fn is_same(one: &Entry, other: &Entry) -> bool {
+    match (&one.outcome, &other.outcome) {
+        (Outcome::Shipped { alloy, url: Some(url), .. }, Outcome::Shipped { alloy: part, url: Some(there), .. }) => {
+            (alloy, url) == (part, there)
         }
+        _ => one == other,
     }
-    Ok(false)
 }

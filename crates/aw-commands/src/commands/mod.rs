@@ -27,6 +27,8 @@ pub mod key_rotate;
 pub mod key_show;
 #[cfg(feature = "line")]
 pub mod line;
+#[cfg(any(feature = "line", feature = "ship"))]
+mod line_root;
 pub mod plan;
 pub mod run;
 pub mod seal_check;

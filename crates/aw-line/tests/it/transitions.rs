@@ -175,6 +175,12 @@ fn what_is_refused_stands_in_rework_under_a_name_of_its_own() {
         assert_eq!(name.to_string(), format!("a.refused{n}"));
     }
     assert_eq!(files(&root).len(), 5);
+    assert_eq!(held.refused("a", "refused").unwrap(), [name("a.refused1"), name("a.refused2")]);
+    // A long stem is cut, so that the whole stays a name; its refusals are found again all the same.
+    let long = "x".repeat(aw_line::STEM_BYTES_MAX);
+    let cut = held.refuse(&long, "refused", b"{}", &Failed::new("gate 5")).unwrap();
+    assert_eq!(held.refused(&long, "refused").unwrap(), [cut]);
+    assert_eq!(held.refused("x", "refused").unwrap(), []);
     assert_eq!(held.retry(&name("a.refused1")).unwrap(), name("a.refused1"));
     assert!(matches!(log(&root).last().unwrap().as_str(), "promoted_from_rework a.refused1.alloy.json"));
     assert!(matches!(held.refuse("../a", "refused", b"{}", &Failed::new("x")), Err(LineError::Name(_))));

@@ -9,6 +9,8 @@ use aw_alloy::digest::{Digest, LinkDigest};
 use aw_alloy::keys::{PublicKey, SecretKey};
 use aw_alloy::recipe::{Notation, Recipe, StageSchema, Vocabulary};
 use aw_alloy::tree::{Tree, TreeEntry, TreePath};
+use aw_line::Root;
+use aw_line::node::NodeFile;
 use aw_ship::{Bundle, Door, Policy, Provenance, Publisher, ShipError, Shipped, Step, Target, publisher};
 use serde_json::{Value, json};
 
@@ -133,11 +135,21 @@ pub fn make(folder: &Path, making: &Making) -> Artifact {
     artifact
 }
 
+/// A node with a cold tier, `cold` beside the root.
+pub fn node() -> NodeFile {
+    let text = "[protocol]\nversion = \"0.1\"\n[node]\nname = \"anvil\"\n[storage.hot]\npath = \".\"\n\
+                [[storage.cold]]\nname = \"shelf\"\npath = \"../cold\"\nfs_type = \"xfs\"\n";
+    NodeFile::parse(text.as_bytes()).unwrap().file
+}
+
+/// A finished part of a line.
+pub fn part(root: &Path, name: &str) -> Result<Bundle, ShipError> {
+    Bundle::of_part(&Root::open(root)?, &node(), name)
+}
+
 /// A root of a line with one finished part, as a worker leaves it.
 pub fn line(root: &Path, making: &Making) -> Artifact {
-    for station in ["intake", "assembly", "finished", "rework", "deferred"] {
-        std::fs::create_dir_all(root.join("line").join(station)).unwrap();
-    }
+    Root::init(root).unwrap();
     let forged = format!("work/{NAME}/artifact");
     let artifact = make(&root.join(&forged), making);
     let finished = root.join("line/finished");

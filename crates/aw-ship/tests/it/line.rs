@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::path::Path;
 
-use aw_ship::{Bundle, Judgement, Policy, ShipError, Step};
+use aw_ship::{Judgement, Policy, ShipError, Step};
 use aw_testkit::files;
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ fn json(path: &Path) -> Value {
 fn a_shipped_part_stays_where_it_is_with_receipt_result_and_log() {
     let root = tempfile::tempdir().unwrap();
     line(root.path(), &Making::default());
-    let bundle = Bundle::of_part(root.path(), "compact").unwrap();
+    let bundle = part(root.path(), "compact").unwrap();
     let shelf = root.path().join("shelf");
     let shipped = Shop::default().ship(&bundle, &to_folder(&shelf)).unwrap();
     assert_eq!(shipped.decision.judgement, Judgement::Ship, "{:?}", rules(&shipped));
@@ -52,14 +52,14 @@ fn stopped_before_every_step_a_part_comes_to_the_same_records() {
         count.set(count.get() + 1);
         true
     };
-    let bundle = Bundle::of_part(reference.path(), "compact").unwrap();
+    let bundle = part(reference.path(), "compact").unwrap();
     Shop::default().with(&counts, |door| door.ship(&bundle, &to_folder(shelf.path()))).unwrap();
     let expected = files(&reference.path().join("line"));
     for stop in 0..count.get() {
         let root = tempfile::tempdir().unwrap();
         line(root.path(), &Making::default());
         std::fs::remove_dir_all(version(shelf.path())).unwrap();
-        let bundle = Bundle::of_part(root.path(), "compact").unwrap();
+        let bundle = part(root.path(), "compact").unwrap();
         let at = Cell::new(0);
         let stops = |_: &Step| {
             at.set(at.get() + 1);
@@ -75,7 +75,7 @@ fn stopped_before_every_step_a_part_comes_to_the_same_records() {
 fn a_refusal_shows_in_rework_once_and_the_part_stays() {
     let root = tempfile::tempdir().unwrap();
     line(root.path(), &Making { meets: false, ..Making::default() });
-    let bundle = Bundle::of_part(root.path(), "compact.alloy.json").unwrap();
+    let bundle = part(root.path(), "compact.alloy.json").unwrap();
     let shelf = root.path().join("shelf");
     let part = std::fs::read(root.path().join("line/finished/compact.alloy.json")).unwrap();
     for _ in 0..3 {
@@ -91,9 +91,10 @@ fn a_refusal_shows_in_rework_once_and_the_part_stays() {
     assert!(error["error"].as_str().unwrap().contains("acceptance/") && error["stage"] == "ship", "{error}");
     assert_eq!(std::fs::read(root.path().join("line/finished/compact.alloy.json")).unwrap(), part);
     let entries = log(root.path());
-    assert_eq!(entries.len(), 1, "{entries:?}");
-    assert_eq!(entries[0]["outcome"], "ship_refused");
-    assert!(entries[0]["reasons"][0].as_str().unwrap().contains("acceptance/"));
+    let told: Vec<_> =
+        entries.iter().map(|entry| [&entry["outcome"], &entry["alloy"]].map(|text| text.as_str().unwrap())).collect();
+    assert_eq!(told, [["rework", "compact.refused1.alloy.json"], ["ship_refused", "compact.alloy.json"]]);
+    assert!(entries[1]["reasons"][0].as_str().unwrap().contains("acceptance/"));
     assert!(!shelf.exists());
     // For another reason, another record.
     let shop = Shop { resolves: false, ..Shop::default() };
@@ -106,7 +107,7 @@ fn a_dry_run_writes_nothing_even_when_it_refuses() {
     let root = tempfile::tempdir().unwrap();
     line(root.path(), &Making { meets: false, ..Making::default() });
     let before = files(root.path());
-    let bundle = Bundle::of_part(root.path(), "compact").unwrap();
+    let bundle = part(root.path(), "compact").unwrap();
     let looked = Shop::default().look(&bundle, &to_folder(&root.path().join("shelf"))).unwrap();
     assert_eq!(looked.decision.judgement, Judgement::Refuse);
     assert_eq!(files(root.path()), before);
@@ -126,7 +127,7 @@ fn records_that_speak_of_another_artifact_refuse() {
         let root = tempfile::tempdir().unwrap();
         line(root.path(), &Making::default());
         std::fs::write(root.path().join("line/finished").join(name), text).unwrap();
-        let bundle = Bundle::of_part(root.path(), "compact").unwrap();
+        let bundle = part(root.path(), "compact").unwrap();
         assert_eq!(rules(&Shop::default().look(&bundle, &[]).unwrap()), [rule]);
     }
 }
@@ -152,14 +153,63 @@ fn paths_that_lead_out_of_the_root_are_refused() {
         }
         let result = serde_json::json!({"forged_dir": forged});
         std::fs::write(root.path().join("line/finished/compact.result.json"), result.to_string()).unwrap();
-        let error = Bundle::of_part(root.path(), "compact").unwrap_err();
+        let error = part(root.path(), "compact").unwrap_err();
         assert!(matches!(error, ShipError::Bundle { .. }), "{forged}: {error}");
     }
     let root = tempfile::tempdir().unwrap();
     line(root.path(), &Making::default());
     for name in ["../finished/compact", "compact/x", ".compact", "none", ""] {
-        assert!(Bundle::of_part(root.path(), name).is_err(), "{name}");
+        assert!(part(root.path(), name).is_err(), "{name}");
     }
+}
+
+#[test]
+fn work_that_was_moved_to_a_cold_tier_still_ships_and_no_other_link_is_followed() {
+    // What stands in `cold` beside the root, where the link stands, where it leads, and whether that is right.
+    let cases = [
+        ("line-anvil/compact", "work/compact", "../cold/line-anvil/compact", true),
+        ("compact", "work/compact", "../cold/compact", true),
+        ("compact", "work/other", "../cold/compact", false),
+        ("", "work/compact", "../cold", false),
+        ("../elsewhere/compact", "work/compact", "../elsewhere/compact", false),
+        ("../elsewhere/compact", "work/compact", "../cold/../elsewhere/compact", false),
+        ("compact", "work/compact", "../cold/gone", false),
+    ];
+    for (moved, link, target, is_right) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        line(&root, &Making::default());
+        std::fs::create_dir_all(folder.path().join("cold")).unwrap();
+        let to = folder.path().join("cold").join(moved);
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        if moved.is_empty() {
+            std::fs::remove_dir(&to).unwrap();
+        }
+        std::fs::rename(root.join("work/compact"), &to).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("root").join(target), root.join(link)).unwrap();
+        let result = serde_json::json!({"forged_dir": format!("{link}/artifact")});
+        std::fs::write(root.join("line/finished/compact.result.json"), result.to_string()).unwrap();
+        let found = part(&root, "compact");
+        if is_right {
+            let shipped = Shop::default().ship(&found.unwrap(), &to_folder(&folder.path().join("shelf"))).unwrap();
+            assert_eq!(shipped.decision.judgement, Judgement::Ship, "{:?}", rules(&shipped));
+            assert_eq!(files(&version(&folder.path().join("shelf"))), files(&to.join("artifact")));
+        } else {
+            let error = found.unwrap_err().to_string();
+            assert!(error.contains("link"), "{link} {target}: {error}");
+        }
+    }
+    // Behind the link none is followed either.
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    line(&root, &Making::default());
+    let to = folder.path().join("cold/compact");
+    std::fs::create_dir_all(&to).unwrap();
+    std::fs::rename(root.join("work/compact/artifact"), folder.path().join("artifact")).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("artifact"), to.join("artifact")).unwrap();
+    std::fs::remove_dir(root.join("work/compact")).unwrap();
+    std::os::unix::fs::symlink(&to, root.join("work/compact")).unwrap();
+    assert!(part(&root, "compact").unwrap_err().to_string().contains("is a link"));
 }
 
 #[test]
@@ -171,7 +221,7 @@ fn dead_at_every_change_of_the_disk_a_refusal_shows_once() {
             count.set(count.get() + 1);
             if count.get() > limit { Err(std::io::Error::from(std::io::ErrorKind::StorageFull)) } else { Ok(()) }
         });
-        let bundle = Bundle::of_part(root, "compact").unwrap();
+        let bundle = part(root, "compact").unwrap();
         let ended = Shop::default().ship(&bundle, &to_folder(&root.join("shelf")));
         drop(watched);
         (seen.get(), ended.is_ok())
@@ -188,8 +238,10 @@ fn dead_at_every_change_of_the_disk_a_refusal_shows_once() {
         let names =
             |root: &Path| files(&root.join("line/rework")).into_keys().filter(|name| !name.starts_with('.')).collect::<Vec<_>>();
         assert_eq!(names(root.path()), names(reference.path()), "{limit}");
-        let refused = log(root.path()).iter().filter(|entry| entry["outcome"] == "ship_refused").count();
-        assert_eq!(refused, 1, "{limit}");
+        let log = log(root.path());
+        for outcome in ["rework", "ship_refused"] {
+            assert_eq!(log.iter().filter(|entry| entry["outcome"] == outcome).count(), 1, "{outcome} {limit}");
+        }
         assert_eq!(std::fs::read_dir(root.path().join("line/finished")).unwrap().count(), 5, "{limit}");
     }
 }

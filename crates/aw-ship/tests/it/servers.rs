@@ -1,5 +1,6 @@
 //! Real servers on this machine: Debian's `docker-registry`, an S3 server (`moto`, from PyPI), Azure's own emulator (`azurite`, from npm).
 
+#[cfg(feature = "object-stores")]
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};

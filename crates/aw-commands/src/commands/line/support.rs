@@ -1,62 +1,17 @@
-//! What several of the verbs share: the root, its node file, and how the line's errors are told.
+//! What several of the verbs share.
 
 use std::path::{Path, PathBuf};
 
+use aw_line::Root;
 use aw_line::needs::{History, Node, Space};
-use aw_line::node::{NodeError, NodeFile};
-use aw_line::{LineError, Root};
+use aw_line::node::NodeFile;
 
 use crate::environment::Environment;
 use crate::exit::ExitCode;
 use crate::machine::Memory;
 use crate::report::{Place, Report};
 
-/// The line in a folder, or in the working folder.
-pub(super) fn open(root: Option<&Path>) -> Result<Root, Report> {
-    let folder = std::path::absolute(root.unwrap_or(Path::new(".")))
-        .map_err(|error| Report::from_error(ExitCode::Environment, "root", &error))?;
-    Root::open(folder).map_err(line)
-}
-
-/// The node file of a line; what only a newer protocol knows is passed over there and told by `doctor`.
-pub(super) fn node_file(root: &Root) -> Result<NodeFile, Report> {
-    NodeFile::read(root.folder()).map(|read| read.file).map_err(node)
-}
-
-/// Why a node file cannot be used.
-pub(super) fn node(error: NodeError) -> Report {
-    match error {
-        NodeError::Malformed { path, problems } => {
-            Report::problems(ExitCode::Refused, "node-file", "the node file is refused for", Some(&path), problems)
-        }
-        NodeError::Missing(_) => Report::from_error(ExitCode::Refused, "no-node-file", &error)
-            .hint("`alloyworks line init` makes a line with one; nothing is detected in its stead"),
-        other => Report::from_error(ExitCode::Environment, "node-file", &other),
-    }
-}
-
-/// Why something on the line could not be done.
-pub(super) fn line(error: LineError) -> Report {
-    let (exit, code, hint) = match &error {
-        LineError::Disk(_) => (ExitCode::Environment, "line-disk", None),
-        LineError::Name(_) => (ExitCode::Usage, "part-name", None),
-        LineError::NoRoot { .. } => {
-            (ExitCode::Usage, "no-line", Some("name its folder with `--root`, or make one with `alloyworks line init`"))
-        }
-        LineError::Duplicate { .. } => (
-            ExitCode::Refused,
-            "duplicate-part",
-            Some("a part's name is used once; `--name` gives it another, and a changed recipe another version"),
-        ),
-        LineError::NotThere { .. } => (ExitCode::Refused, "no-such-part", Some("`alloyworks line list` says what stands where")),
-        LineError::WorkerAlive { .. } => {
-            (ExitCode::Refused, "worker-alive", Some("stop it first, or start another one with `--worker NAME`"))
-        }
-        LineError::BadPart { .. } => (ExitCode::Refused, "bad-part", None),
-        _ => (ExitCode::Environment, "line", None),
-    };
-    Report::from_error(exit, code, &error).hint_if(hint)
-}
+pub(super) use crate::commands::line_root::{line, node, node_file, open};
 
 /// Something wrong with a disk.
 pub(super) fn disk(error: aw_disk::DiskError) -> Report {

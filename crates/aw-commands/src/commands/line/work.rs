@@ -110,8 +110,9 @@ fn run(environment: &Environment, parameters: Parameters, surface: &Surface<'_>)
     let root = support::open(parameters.root.as_deref())?;
     let file = support::node_file(&root)?;
     if !file.forges() {
-        let message = format!("the node `{}` does not forge: its roles are others", file.node.name);
-        return Err(Report::new(ExitCode::Refused, "not-a-forge", message).hint("add `forge` to `roles` in the node file"));
+        let message =
+            format!("the node `{}` does not forge: `{}` gives it other roles", file.node.name, root.node_file().display());
+        return Err(Report::new(ExitCode::Refused, "not-a-forge", message).hint("add `forge` to `roles` there"));
     }
     if parameters.once && parameters.drain {
         return Err(support::wrong("once", "`--once` and `--drain` do not go together".into()));

@@ -6,7 +6,7 @@ use aw_ship::{Door, Policy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::settings::{absolute, bundles, key, now, resolve};
+use super::settings::{bundles, key, now, resolve};
 use crate::commands::judge::trusted_keys;
 use crate::environment::{Environment, threads};
 use crate::exit::ExitCode;
@@ -82,8 +82,7 @@ pub struct ApproveResult {
 impl Outcome for ApproveResult {}
 
 fn run(environment: &Environment, parameters: Parameters, surface: &Surface<'_>) -> Result<ApproveResult, Report> {
-    let root = absolute(parameters.root)?;
-    let mut bundles = bundles(Some(&parameters.part), root.as_deref(), false)?;
+    let mut bundles = bundles(Some(&parameters.part), parameters.root.as_deref(), false)?;
     let (_, bundle) = bundles.pop().ok_or_else(|| Report::bug("no bundle"))?;
     let bundle = bundle?;
     let key = key(environment)?;

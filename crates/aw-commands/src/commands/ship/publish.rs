@@ -6,7 +6,7 @@ use aw_ship::{Bundle, Decision, Door, Judgement, Plan, Policy, Publication, Publ
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::settings::{absolute, approvers, bundles, key, now, publishers, resolve};
+use super::settings::{approvers, bundles, key, now, publishers, resolve};
 use crate::commands::judge::trusted_keys;
 use crate::environment::{Environment, threads};
 use crate::exit::ExitCode;
@@ -159,8 +159,7 @@ fn run(environment: &Environment, parameters: Parameters, surface: &Surface<'_>)
         return Err(Report::new(ExitCode::Usage, "target", message).hint("`--to TARGET`; `--dry-run` without one judges alone"));
     }
     let publishers = publishers(&parameters.to, parameters.private, parameters.replace)?;
-    let root = absolute(parameters.root)?;
-    let bundles = bundles(parameters.part.as_deref(), root.as_deref(), parameters.all)?;
+    let bundles = bundles(parameters.part.as_deref(), parameters.root.as_deref(), parameters.all)?;
     let key = key(environment)?;
     let door = Door {
         key: &key,

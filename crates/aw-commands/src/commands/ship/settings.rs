@@ -1,14 +1,17 @@
 //! What the door of this node is: its key, its recipes, and the credentials that the environment has.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use aw_alloy::Moment;
 use aw_alloy::artifact::Artifact;
 use aw_alloy::keys::{PublicKey, SecretKey};
+use aw_line::Root;
+use aw_line::node::NodeFile;
 use aw_ship::{Bundle, Credentials, Provenance, ShipError, Target};
 use aw_store::entities::EntitiesError;
 
 use crate::commands::data_support::open;
+use crate::commands::line_root;
 use crate::environment::Environment;
 use crate::exit::ExitCode;
 use crate::identity;
@@ -20,6 +23,7 @@ impl From<ShipError> for Report {
         match error {
             ShipError::Verify(error) => error.into(),
             ShipError::Evidence(error) => error.into(),
+            ShipError::Line(error) => line_root::line(error),
             error => {
                 let (exit, code) = match &error {
                     ShipError::Bundle { .. } => (ExitCode::Refused, "bundle"),
@@ -48,16 +52,31 @@ pub(super) fn bundles(part: Option<&Path>, root: Option<&Path>, all: bool) -> Re
         (Some(folder), None, false) => Ok(vec![(folder.display().to_string(), Bundle::of_folder(folder))]),
         (Some(part), Some(root), false) => {
             let Some(part) = part.to_str() else { return usage("a part's name is UTF-8") };
-            Ok(vec![(part.to_owned(), Bundle::of_part(root, part))])
+            let (root, node) = line(root)?;
+            Ok(vec![(part.to_owned(), Bundle::of_part(&root, &node, part))])
         }
         (None, Some(root), true) => {
-            let names = Bundle::finished(root)?;
-            Ok(names.into_iter().map(|name| (name.clone(), Bundle::of_part(root, &name))).collect())
+            let (root, node) = line(root)?;
+            let names = Bundle::finished(&root)?.into_iter().map(|name| name.to_string());
+            Ok(names.map(|name| (name.clone(), Bundle::of_part(&root, &node, &name))).collect())
         }
         (Some(_), _, true) => usage("`--all` means every finished part of the root; name no part with it"),
         (None, _, true) => usage("`--all` needs the root whose finished parts are meant"),
         (None, _, false) => usage("name an artifact's folder, or a finished part and its `--root`; `--all` means every part"),
     }
+}
+
+/// A line whose node ships, and what the node says of itself.
+fn line(root: &Path) -> Result<(Root, NodeFile), Report> {
+    let root = line_root::open(Some(root))?;
+    let node = line_root::node_file(&root)?;
+    if !node.ships() {
+        let message =
+            format!("the node `{}` does not ship: `{}` gives it other roles", node.node.name, root.node_file().display());
+        let hint = "ship from a node of that role, whose root has the finished part; or add `ship` to `roles` there";
+        return Err(Report::new(ExitCode::Refused, "not-a-door", message).hint(hint));
+    }
+    Ok((root, node))
 }
 
 /// Where things go, with what the environment has for it.
@@ -145,10 +164,4 @@ pub(super) fn resolve(environment: &Environment, artifact: &Artifact) -> Result<
 pub(super) fn now() -> String {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Moment::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX), 0).to_string()
-}
-
-/// A root as it was named, or nothing.
-pub(super) fn absolute(path: Option<PathBuf>) -> Result<Option<PathBuf>, Report> {
-    let absolute = path.map(std::path::absolute).transpose();
-    absolute.map_err(|error| Report::from_error(ExitCode::Environment, "folder", &error))
 }
