@@ -16,12 +16,12 @@ use crate::support::{Bench, Ran, run};
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A bench with a line in `line-1`.
-struct Yard {
-    bench: Bench,
+pub(crate) struct Yard {
+    pub(crate) bench: Bench,
 }
 
 impl Yard {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let bench = Bench::new();
         bench.run(&["line", "init", "line-1", "--name", "anvil"]).ends(0);
         let yard = Self { bench };
@@ -42,31 +42,31 @@ impl Yard {
         command
     }
 
-    fn run(&self, verb: &[&str]) -> Ran {
+    pub(crate) fn run(&self, verb: &[&str]) -> Ran {
         run(self.command(verb))
     }
 
-    fn path(&self, below: &str) -> PathBuf {
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
         self.bench.path("line-1").join(below)
     }
 
-    fn stands(&self, station: &str) -> BTreeSet<String> {
+    pub(crate) fn stands(&self, station: &str) -> BTreeSet<String> {
         let entries = fs::read_dir(self.path("line").join(station)).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         names.filter(|name| name.ends_with(".alloy.json") && !name.starts_with('.')).collect()
     }
 
-    fn json(&self, path: &str) -> Value {
+    pub(crate) fn json(&self, path: &str) -> Value {
         serde_json::from_slice(&fs::read(self.path(path)).unwrap()).unwrap()
     }
 
-    fn log(&self) -> Vec<Value> {
+    pub(crate) fn log(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.path("line/throughput.jsonl")).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// The outcomes of one part, by its stem.
-    fn outcomes(&self, stem: &str) -> Vec<String> {
+    pub(crate) fn outcomes(&self, stem: &str) -> Vec<String> {
         let of = |entry: &&Value| entry["alloy"].as_str().is_some_and(|file| file.starts_with(&format!("{stem}.")));
         self.log().iter().filter(of).map(|entry| entry["outcome"].as_str().unwrap().to_owned()).collect()
     }
@@ -77,7 +77,7 @@ impl Yard {
         self.bench.write(&format!("{name}.yaml"), &more(text));
     }
 
-    fn node_file(&self, change: impl Fn(String) -> String) {
+    pub(crate) fn node_file(&self, change: impl Fn(String) -> String) {
         let path = self.path("factory_node.toml");
         fs::write(&path, change(fs::read_to_string(&path).unwrap())).unwrap();
     }

@@ -5,6 +5,7 @@
 mod comparison;
 mod contracts;
 mod documents;
+mod door;
 mod forge;
 mod hub;
 mod judge;
