@@ -85,6 +85,20 @@ pub enum TemplateError {
         /// What is wrong there.
         reason: String,
     },
+    /// It gives a block that what it extends does not have, and that would stand nowhere.
+    #[error("{file}, line {line}: `{base}` has no block `{block}`; it has {known}")]
+    UnknownBlock {
+        /// Its name.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+        /// The block.
+        block: String,
+        /// What it extends.
+        base: String,
+        /// The blocks that there are.
+        known: String,
+    },
 }
 
 impl Templates {
@@ -143,6 +157,7 @@ impl Templates {
             line: error.line().unwrap_or(1),
             reason: reason(&error),
         })?;
+        blocks_are_known(file, source)?;
         self.files.insert(file.to_owned(), source.to_owned());
         Ok(())
     }
@@ -164,6 +179,53 @@ impl Templates {
         };
         Some(render().map_err(failed))
     }
+}
+
+/// Holds the blocks of a template that extends a built-in one against those that one has.
+fn blocks_are_known(file: &str, source: &str) -> Result<(), TemplateError> {
+    let extended = |tag: &'_ str| tag.strip_prefix("extends").map(|name| name.trim().trim_matches(['"', '\'']).to_owned());
+    let Some(base) = tags(source).find_map(|(_, tag)| extended(tag)) else { return Ok(()) };
+    let Some(base) = base.strip_prefix("builtin/") else { return Ok(()) };
+    let Some((_, built_in)) = BUILT_IN.into_iter().find(|(name, _)| *name == base) else { return Ok(()) };
+    let known: Vec<&str> = tags(built_in).filter_map(|(_, tag)| tag.strip_prefix("block ")).map(str::trim).collect();
+    let mut depth = 0usize;
+    for (line, tag) in tags(source) {
+        if let Some(block) = tag.strip_prefix("block ").map(str::trim) {
+            // A block within another is the template's own affair.
+            if depth == 0 && !known.contains(&block) {
+                let (block, base) = (block.to_owned(), format!("builtin/{base}"));
+                return Err(TemplateError::UnknownBlock { file: file.to_owned(), line, block, base, known: known.join(", ") });
+            }
+            depth += 1;
+        } else if tag.starts_with("endblock") {
+            depth = depth.saturating_sub(1);
+        }
+    }
+    Ok(())
+}
+
+/// What stands between `{%` and `%}` outside comments, with its line from 1.
+fn tags(source: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let open = at + source[at..].find('{')?;
+            let (close, tag) = match source[open..].as_bytes().get(1) {
+                Some(b'#') => ("#}", None),
+                Some(b'%') => ("%}", Some(open + 2)),
+                _ => {
+                    at = open + 1;
+                    continue;
+                }
+            };
+            let end = open + source[open..].find(close)?;
+            at = end + close.len();
+            if let Some(start) = tag.filter(|start| *start <= end) {
+                let line = source[..open].matches('\n').count() + 1;
+                return Some((line, source[start..end].trim_matches(['-', '+']).trim()));
+            }
+        }
+    })
 }
 
 fn environment<'s>(files: impl Iterator<Item = (&'s str, &'s str)>) -> Result<Environment<'s>, minijinja::Error> {

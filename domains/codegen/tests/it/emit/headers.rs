@@ -142,6 +142,22 @@ fn a_template_replaces_a_piece_and_leaves_the_rest() {
 }
 
 #[test]
+fn a_block_that_would_stand_nowhere_is_an_error() {
+    let read = |text: &str| Templates::read(&[("rust.j2".to_owned(), text.to_owned())].into());
+    let error = read("{#- {% block x %} -#}\n{%- extends \"builtin/rust.j2\" -%}\n{% block tail %}{% block own %}{% endblock %}{% endblock %}\n\
+        {% block imports %}{% endblock %}")
+    .unwrap_err()
+    .to_string();
+    assert!(error.starts_with("rust.j2, line 4: `builtin/rust.j2` has no block `imports`; it has head, "), "{error}");
+    for text in [
+        "{% extends 'builtin/rust.j2' %}{% block head %}{% block own %}{% endblock %}{% endblock %}",
+        "{% block own %}{% endblock %}",
+    ] {
+        assert!(read(text).is_ok(), "{text}");
+    }
+}
+
+#[test]
 fn twenty_runs_give_the_same_bytes() {
     let model = smoke::second::model();
     for target in Target::ALL.into_iter().filter(|target| *target != Target::Sql) {
