@@ -210,7 +210,7 @@ fn tags(source: &str) -> impl Iterator<Item = (usize, &str)> {
     std::iter::from_fn(move || {
         loop {
             let open = at + source[at..].find('{')?;
-            let (close, tag) = match source[open..].as_bytes().get(1) {
+            let (close, tag) = match source.as_bytes().get(open + 1) {
                 Some(b'#') => ("#}", None),
                 Some(b'%') => ("%}", Some(open + 2)),
                 _ => {
