@@ -49,6 +49,11 @@ pub(super) type Meant = (String, Result<Bundle, ShipError>);
 pub(super) fn bundles(part: Option<&Path>, root: Option<&Path>, all: bool) -> Result<Vec<Meant>, Report> {
     let usage = |message: &str| Err(Report::new(ExitCode::Usage, "parameters", message));
     match (part, root, all) {
+        (Some(folder), None, false) if folder.symlink_metadata().is_err() => {
+            let message = format!("there is no folder `{}`", folder.display());
+            let report = Report::new(ExitCode::Usage, "not-found", message);
+            Err(report.hint("a finished part of a line is named with its root: `--root FOLDER`"))
+        }
         (Some(folder), None, false) => Ok(vec![(folder.display().to_string(), Bundle::of_folder(folder))]),
         (Some(part), Some(root), false) => {
             let Some(part) = part.to_str() else { return usage("a part's name is UTF-8") };
