@@ -90,9 +90,9 @@ fn what_a_line_finished_waits_is_approved_and_goes_and_what_was_tampered_with_sh
         let folders = evicted["folders"].as_array().unwrap();
         folders.iter().find(|folder| folder["path"] == format!("work/{stem}")).unwrap().clone()
     };
-    for stem in ["contracts-1.0.0", "tampered-1.0.0"] {
+    for (stem, why) in [("contracts-1.0.0", "was modified"), ("tampered-1.0.0", "stands in rework")] {
         let kept = fate(stem);
-        assert!(kept["action"] == "kept" && kept["reason"].as_str().unwrap().contains("was modified"), "{kept}");
+        assert!(kept["action"] == "kept" && kept["reason"].as_str().unwrap().contains(why), "{kept}");
     }
 }
 
