@@ -77,6 +77,8 @@ enum What {
     Report,
     /// Contracts from ontologies against LinkML, shacl2code, rdflib and pySHACL.
     Codegen,
+    /// The line: taking, submitting and waiting, beside the disk's own limit
+    Line,
     /// Do one of the jobs that are measured.
     #[command(subcommand, hide = true)]
     Job(job::Job),
@@ -94,6 +96,7 @@ impl What {
             Self::Verify => "verify",
             Self::Seal => "seal",
             Self::Codegen => "codegen",
+            Self::Line => "line",
             Self::Report | Self::Job(_) => return Vec::new(),
         };
         ROWS.iter().filter(|row| row.name == name).collect()

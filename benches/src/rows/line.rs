@@ -59,16 +59,19 @@ fn section(samples: &[Sample]) -> Section {
          taking, all of it the line's share of a part. {SUBMITTED} parts of 2 kB are submitted, on the disk when it returns. Beside it, the \
          least that can cost one by one. The folder is on the disk, not in memory; how long a sync takes decides most of these."
     ));
-    let figure = |name: &'static str, digits: usize| {
-        move |samples: &[&Sample]| {
-            let found = median(samples.iter().filter_map(|sample| said(sample, name)));
-            if found.is_nan() { String::new() } else { format!("{found:.digits$}") }
-        }
-    };
-    section.figure("taken a second", figure("claimsPerSecond", 1));
-    section.figure("s a part", figure("secondsPerPart", 4));
-    section.figure("s to submit", figure("seconds", 3));
-    section.figure("processor s", figure("cpuSeconds", 4));
+    section.figure("measured inside", |runs| {
+        let text = |(name, digits, unit): (&str, usize, &str)| {
+            let found = median(runs.iter().filter_map(|sample| said(sample, name)));
+            (!found.is_nan()).then(|| format!("{found:.digits$} {unit}"))
+        };
+        let all = [
+            ("claimsPerSecond", 0, "taken/s"),
+            ("secondsPerPart", 4, "s a part"),
+            ("seconds", 3, "s"),
+            ("cpuSeconds", 4, "s of processor"),
+        ];
+        all.into_iter().filter_map(text).collect::<Vec<_>>().join(", ")
+    });
     let of = |contender: &str, name: &str| {
         let found = median(samples.iter().filter(|sample| sample.contender == contender).filter_map(|sample| said(sample, name)));
         (!found.is_nan()).then_some(found)
