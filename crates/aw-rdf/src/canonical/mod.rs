@@ -3,6 +3,10 @@
 //!
 //! oxrdf canonicalises too. It bounds no work, and a small dataset can be made that keeps it busy for ever (dataset poisoning,
 //! RDFC-1.0 section 7.1); here every step counts towards a limit.
+//!
+//! One thing RDFC-1.0 leaves open. Hash Related Blank Node (section 4.7) reads the predicate and the position, and not in which graph a
+//! statement stands, so blank nodes that differ only in *which* of two graphs says *which* of two things of them get equal hashes, and
+//! their names decide. Every implementation has that; within one graph, where every digest of Alloyworks is taken, it cannot arise.
 
 mod hash;
 mod issuer;
