@@ -90,10 +90,13 @@ pub enum Job {
         #[arg(long)]
         together: bool,
     },
-    /// Write, sync and rename files, one by one.
+    /// Write, sync and rename files.
     LineLimit {
         /// The folder to make.
         root: PathBuf,
+        /// All at once.
+        #[arg(long)]
+        together: bool,
     },
     /// Wait for parts that do not come.
     LineIdle {
@@ -124,7 +127,9 @@ impl Job {
             Self::LineSubmit { root, together } => {
                 line::submit(root, *together).map_err(|source| BenchError::Job { job: "line-submit", source })
             }
-            Self::LineLimit { root } => line::limit(root).map_err(|source| BenchError::Job { job: "line-limit", source }),
+            Self::LineLimit { root, together } => {
+                line::limit(root, *together).map_err(|source| BenchError::Job { job: "line-limit", source })
+            }
             Self::LineIdle { root, seconds } => {
                 line::idle(root, *seconds).map_err(|source| BenchError::Job { job: "line-idle", source })
             }

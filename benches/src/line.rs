@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use aw_line::{
@@ -80,19 +80,29 @@ pub fn submit(folder: &Path, together: bool) -> Result<Value, Box<dyn Error>> {
     Ok(json!({"seconds": started.elapsed().as_secs_f64()}))
 }
 
-/// The least a durable submission can cost: write, sync, rename, sync the folder, one by one.
+/// The least a durable submission can cost: write, sync, rename, sync the folder; one by one, or each of these for all at once.
 ///
 /// # Errors
 /// When the disk would not.
-pub fn limit(folder: &Path) -> Result<Value, Box<dyn Error>> {
+pub fn limit(folder: &Path, together: bool) -> Result<Value, Box<dyn Error>> {
     fs::create_dir_all(folder)?;
+    let paths: Vec<(PathBuf, PathBuf)> =
+        (0..SUBMITTED).map(|n| (folder.join(format!("aside-{n}")), folder.join(n.to_string()))).collect();
     let started = Instant::now();
-    for n in 0..SUBMITTED {
-        let (aside, path) = (folder.join("aside"), folder.join(n.to_string()));
-        let mut file = File::create_new(&aside)?;
-        file.write_all(&text(n))?;
-        file.sync_all()?;
-        fs::rename(&aside, &path)?;
+    for chunk in paths.chunks(if together { SUBMITTED } else { 1 }) {
+        for (n, (aside, _)) in chunk.iter().enumerate() {
+            let mut file = File::create_new(aside)?;
+            file.write_all(&text(n))?;
+            if !together {
+                file.sync_all()?;
+            }
+        }
+        if together {
+            rustix::fs::syncfs(File::open(folder)?)?;
+        }
+        for (aside, path) in chunk {
+            fs::rename(aside, path)?;
+        }
         File::open(folder)?.sync_all()?;
     }
     Ok(json!({"seconds": started.elapsed().as_secs_f64()}))

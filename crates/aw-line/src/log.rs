@@ -281,13 +281,14 @@ impl Log {
         Ok(whole)
     }
 
-    /// Adds lines, each in one write. Not synced. The lock of the line must be held, and the log mended.
+    /// Adds lines, all in one write. Not synced. The lock of the line must be held, and the log mended.
     pub(crate) fn append<'l>(&self, lines: impl IntoIterator<Item = &'l str>) -> Disk<()> {
         if self.path.symlink_metadata().is_err() {
             drop(aw_disk::create_new(&self.path)?);
             aw_disk::sync_dir(aw_disk::parent(&self.path))?;
         }
-        lines.into_iter().try_for_each(|line| aw_disk::append(&self.path, line.as_bytes()))
+        let all: String = lines.into_iter().collect();
+        if all.is_empty() { Ok(()) } else { aw_disk::append(&self.path, all.as_bytes()) }
     }
 }
 
