@@ -90,8 +90,8 @@ fn schemas(commands: &[Command]) -> Value {
                 "reach": command.reach,
                 "exitCodes": codes,
                 "parameters": command.parameters,
-                "result": command.result,
-                "events": command.events,
+                "result": (command.result)(),
+                "events": command.events.map(|schema| schema()),
             })
         })
         .collect();

@@ -25,10 +25,10 @@ pub struct Command {
     pub examples: &'static [Example],
     /// JSON Schema of its parameters.
     pub parameters: Value,
-    /// JSON Schema of its result.
-    pub result: Value,
+    /// JSON Schema of its result, made when asked for: no command line waits for it.
+    pub result: fn() -> Value,
     /// JSON Schema of what it says while it goes; `None` when it says nothing.
-    pub events: Option<Value>,
+    pub events: Option<fn() -> Value>,
     /// The ways it ends, besides wrong parameters and bugs.
     pub exit_codes: &'static [ExitCode],
     /// What some of them mean here, where that is not what they mean elsewhere.
@@ -110,10 +110,8 @@ impl Command {
         P: DeserializeOwned + JsonSchema + 'static,
         R: Outcome + 'static,
     {
-        let parameters = schemars::schema_for!(P).to_value();
-        let schema = parameters.clone();
         let run = move |environment: &Environment, parameters: Value, surface: &Surface<'_>| {
-            let parameters: P = read(&schema, parameters)?;
+            let parameters: P = read(parameters)?;
             let result = run(environment, parameters, surface)?;
             let exit_code = result.exit_code();
             let result = serde_json::to_value(result).map_err(Report::bug)?;
@@ -125,8 +123,8 @@ impl Command {
             details: about.details,
             reach: about.reach,
             examples: about.examples,
-            parameters,
-            result: result_schema::<R>(),
+            parameters: parameter_schema::<P>(),
+            result: result_schema::<R>,
             events: None,
             exit_codes: about.exit_codes,
             meanings: &[],
@@ -136,7 +134,7 @@ impl Command {
 
     /// Says that the command tells what happens while it goes.
     pub(crate) fn with_events(mut self) -> Self {
-        self.events = Some(result_schema::<RunEvent>());
+        self.events = Some(result_schema::<RunEvent>);
         self
     }
 
@@ -164,14 +162,18 @@ impl Command {
     }
 }
 
+fn parameter_schema<P: JsonSchema>() -> Value {
+    schemars::schema_for!(P).to_value()
+}
+
 /// The schema of what is written, as opposed to what is read: members that are always there are required.
 pub(crate) fn result_schema<R: JsonSchema>() -> Value {
     let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
     settings.into_generator().into_root_schema_for::<R>().to_value()
 }
 
-fn read<P: DeserializeOwned>(schema: &Value, parameters: Value) -> Result<P, Report> {
-    let compiled = Schema::compile(schema).map_err(Report::bug)?;
+fn read<P: DeserializeOwned + JsonSchema>(parameters: Value) -> Result<P, Report> {
+    let compiled = Schema::compile(&parameter_schema::<P>()).map_err(Report::bug)?;
     let problems = compiled.check(&Node::from_serde(&parameters), "");
     if !problems.is_empty() {
         return Err(Report::problems(ExitCode::Usage, "parameters", "the parameters have", None, problems));
