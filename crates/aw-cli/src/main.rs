@@ -95,12 +95,11 @@ fn ask(command: &Command, globals: &ArgMatches, given: &ArgMatches, printer: &Pr
 }
 
 fn environment(globals: &ArgMatches) -> Result<Environment, Report> {
-    let registry = aw_commands::built_in().map_err(Report::bug)?;
     let program = std::env::current_exe()
         .map_err(|error| Report::new(ExitCode::Environment, "program", format!("the program does not find itself: {error}")))?;
     let settings = Settings {
         home: globals.get_one::<String>("home").map(Into::into),
-        registry,
+        registry: Box::new(|| aw_commands::built_in().expect("the built-in domains go together, as a test shows")),
         program: Some(program),
         worker_arguments: Some(vec!["worker".into()]),
     };

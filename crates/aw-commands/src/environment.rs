@@ -1,6 +1,7 @@
 //! What commands work with: the home folder, the domains, and how heavy stages are started.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use aw_alloy::digest::Hasher;
 use aw_domain::Registry;
@@ -17,18 +18,21 @@ use crate::{machine, variables};
 pub struct Settings {
     /// The home folder, when it was named.
     pub home: Option<PathBuf>,
-    /// The domains.
-    pub registry: Registry,
+    /// Gives the domains, once, when a command asks for them: not every command needs them, and each waits for what it gets.
+    pub registry: DomainSource,
     /// The program itself: it is hashed into every artifact, and started as the process of heavy stages.
     pub program: Option<PathBuf>,
     /// What to give the program so that it serves one stage; `None` runs heavy stages in this process.
     pub worker_arguments: Option<Vec<String>>,
 }
 
+/// Gives the domains.
+pub type DomainSource = Box<dyn FnOnce() -> Registry + Send + Sync>;
+
 /// What commands work with.
 pub struct Environment {
     home: PathBuf,
-    registry: Registry,
+    registry: LazyLock<Registry, DomainSource>,
     program: Option<PathBuf>,
     worker_arguments: Option<Vec<String>>,
 }
@@ -66,7 +70,8 @@ impl Environment {
             Some(home) => home,
             None => default_home(|variable| variable.value().map(PathBuf::from))?,
         };
-        Ok(Self { home, registry: settings.registry, program: settings.program, worker_arguments: settings.worker_arguments })
+        let registry = LazyLock::new(settings.registry);
+        Ok(Self { home, registry, program: settings.program, worker_arguments: settings.worker_arguments })
     }
 
     /// The home folder.

@@ -76,7 +76,7 @@ pub use commands::show::{ArtifactView, DocumentView, LinkView, RecipeStageView, 
 pub use commands::validate::{FileKind, ProblemView, ValidateResult, Validated};
 pub use commands::verify::{FindingView, Verdict, VerifyResult};
 pub use domains::built_in;
-pub use environment::{Environment, EnvironmentError, Settings};
+pub use environment::{DomainSource, Environment, EnvironmentError, Settings};
 pub use events::{ProgressUnit, RunEvent};
 pub use exit::ExitCode;
 pub use keys::{KeyPurpose, KeyState, KeyView};

@@ -6,6 +6,7 @@
 //! bytes rest is `aw-store`'s, and the document's rules are `aw-alloy`'s.
 
 mod bundle;
+pub mod child;
 mod clock;
 mod error;
 mod events;

@@ -6,26 +6,21 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::Command;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use aw_domain::{Context, Executor, Failure, Inputs, Output, Progress, Registry, StageLookup};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::child::{Crash, End, LINE_BYTES_MAX, converse};
 use crate::clock;
 use crate::run::WorkerCommand;
 
-/// Longest line either side reads, in bytes: outputs name every file of a tree.
-const LINE_BYTES_MAX: u64 = 256 << 20;
 /// How long a child may take to stop when asked, before it is killed.
 const STOP_GRACE: Duration = Duration::from_secs(5);
-/// How often a parent that waits looks whether it was cancelled.
-const POLL: Duration = Duration::from_millis(50);
-/// Bytes of the child's standard error kept for the message.
-const STDERR_BYTES_MAX: u64 = 16 << 10;
 
 /// One stage to run.
 #[derive(Debug, Serialize, Deserialize)]
@@ -134,131 +129,39 @@ pub(crate) fn run_child(
     cancelled: &(dyn Fn() -> bool + Sync),
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Finished, Failure> {
-    let mut child = spawn(command).map_err(|error| start_failure(&command.program, &error))?;
-    let answer = std::thread::scope(|scope| {
-        let (sender, messages) = mpsc::channel();
-        let stdout = child.stdout.take().expect("standard output is piped");
-        scope.spawn(move || read_messages(stdout, &sender));
-        let stderr = child.stderr.take().expect("standard error is piped");
-        let stderr = scope.spawn(move || last_bytes(stderr));
-        let answer = converse(&mut child, job, &messages, cancelled, progress);
-        // On every way out the child is gone before its pipes are waited for.
-        let status = stop(&mut child);
-        let stderr = stderr.join().unwrap_or_default();
-        answer.unwrap_or_else(|| Err(crash(&job.stage, job.memory_bytes, status, &stderr)))
-    });
+    let line = serde_json::to_vec(job).expect("a job is plain JSON");
+    let mut process = Command::new(&command.program);
+    let mut heard = |message| match message {
+        Message::Progress(step) => {
+            progress(step);
+            None
+        }
+        Message::Done { output, peak_memory_bytes } => Some(Ok(Finished { output: *output, peak_memory_bytes })),
+        Message::Failed(failure) => Some(Err(failure)),
+    };
+    let stop = || cancelled().then_some(());
+    let talk = converse(process.args(&command.arguments), &line, STOP_GRACE, &mut heard, &stop)
+        .map_err(|error| start_failure(&command.program, &error))?;
+    let answer = talk.answer.unwrap_or_else(|| Err(crash(job, &talk.end)));
     if cancelled() && answer.is_err() { Err(Failure::cancelled()) } else { answer }
-}
-
-fn spawn(command: &WorkerCommand) -> std::io::Result<Child> {
-    use std::os::unix::process::CommandExt;
-    Command::new(&command.program)
-        .args(&command.arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        // Out of the terminal's process group: Ctrl-C reaches the parent, which stops the child in order.
-        .process_group(0)
-        .spawn()
 }
 
 fn start_failure(program: &Path, error: &std::io::Error) -> Failure {
     Failure::new("worker-start", format!("the stage's process (`{}`) cannot be started: {error}", program.display()))
 }
 
-fn converse(
-    child: &mut Child,
-    job: &Job,
-    messages: &mpsc::Receiver<Message>,
-    cancelled: &(dyn Fn() -> bool + Sync),
-    progress: &(dyn Fn(Progress) + Sync),
-) -> Option<Result<Finished, Failure>> {
-    let mut line = serde_json::to_vec(job).expect("a job is plain JSON");
-    line.push(b'\n');
-    // A child that died before reading is found by its missing answer.
-    let _ = child.stdin.as_mut().expect("standard input is piped").write_all(&line);
-    let mut stop_by: Option<Instant> = None;
-    loop {
-        match messages.recv_timeout(POLL) {
-            Ok(Message::Progress(step)) => progress(step),
-            Ok(Message::Done { output, peak_memory_bytes }) => return Some(Ok(Finished { output: *output, peak_memory_bytes })),
-            Ok(Message::Failed(failure)) => return Some(Err(failure)),
-            Err(mpsc::RecvTimeoutError::Disconnected) => return None,
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
-        }
-        if stop_by.is_none() && cancelled() {
-            drop(child.stdin.take());
-            stop_by = Some(Instant::now() + STOP_GRACE);
-        }
-        if stop_by.is_some_and(|by| Instant::now() > by) {
-            return Some(Err(Failure::cancelled()));
-        }
-    }
-}
-
-fn read_messages(stdout: impl Read, sender: &mpsc::Sender<Message>) {
-    let mut lines = BufReader::new(stdout);
-    loop {
-        let mut line = String::new();
-        match lines.by_ref().take(LINE_BYTES_MAX).read_line(&mut line) {
-            Ok(read) if read > 0 => {}
-            _ => return,
-        }
-        // Anything else on standard output is not part of the conversation.
-        if let Ok(message) = serde_json::from_str(&line)
-            && sender.send(message).is_err()
-        {
-            return;
-        }
-    }
-}
-
-fn last_bytes(mut from: impl Read) -> String {
-    let mut kept = Vec::new();
-    let mut buffer = [0; 4096];
-    while let Ok(read @ 1..) = from.read(&mut buffer) {
-        kept.extend_from_slice(&buffer[..read]);
-        let surplus = kept.len().saturating_sub(STDERR_BYTES_MAX as usize);
-        kept.drain(..surplus);
-    }
-    String::from_utf8_lossy(&kept).trim().to_owned()
-}
-
-fn stop(child: &mut Child) -> Option<ExitStatus> {
-    drop(child.stdin.take());
-    let by = Instant::now() + STOP_GRACE;
-    while Instant::now() < by {
-        if let Ok(Some(status)) = child.try_wait() {
-            return Some(status);
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    let _ = child.kill();
-    child.wait().ok()
-}
-
 /// Says why a child ended without an answer.
-fn crash(stage: &str, limit: Option<u64>, status: Option<ExitStatus>, stderr: &str) -> Failure {
-    use std::os::unix::process::ExitStatusExt;
-    let signal = status.and_then(|status| status.signal());
-    let out_of_memory = stderr.contains("memory allocation of") || stderr.contains("annot allocate memory");
-    let mut failure = match (signal, limit) {
-        (_, Some(limit)) if out_of_memory => {
-            Failure::new("out-of-memory", format!("the process of stage `{stage}` ran out of its memory limit of {limit} bytes"))
-                .with_hint("raise it with `--memory-limit`, or give the stage less to hold at once")
+fn crash(job: &Job, end: &End) -> Failure {
+    let crash = end.crash(job.memory_bytes);
+    let failure = Failure::new(crash.code(), crash.message(&format!("stage `{}`", job.stage)));
+    let mut failure = match crash {
+        Crash::OutOfMemory(_) => failure.with_hint("raise it with `--memory-limit`, or give the stage less to hold at once"),
+        Crash::Killed => {
+            failure.with_hint("free some memory, or set `--memory-limit` below what the machine has; finished stages are kept")
         }
-        (Some(9), _) => Failure::new(
-            "killed",
-            format!("the process of stage `{stage}` was killed (signal 9), most likely because the machine ran out of memory"),
-        )
-        .with_hint("free some memory, or set `--memory-limit` below what the machine has; finished stages are kept"),
-        (Some(signal), _) => Failure::new("crashed", format!("the process of stage `{stage}` crashed with signal {signal}")),
-        (None, _) => {
-            let code = status.and_then(|status| status.code()).map_or("unknown".to_owned(), |code| code.to_string());
-            Failure::new("crashed", format!("the process of stage `{stage}` ended without an answer (exit code {code})"))
-        }
+        Crash::Signal(_) | Crash::Exit(_) => failure,
     };
-    failure.causes.extend(stderr.lines().rev().take(5).map(str::to_owned));
+    failure.causes.extend(end.stderr.lines().rev().take(5).map(str::to_owned));
     failure.causes.reverse();
     failure
 }

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use crate::cache::{Cache, disk, has_length, make_parent};
 use crate::content::ContentHasher;
+use aw_remote::net::io_reason;
+
 use crate::error::HubError;
-use crate::http::{Client, Stop, io_reason};
+use crate::http::{Client, Stop};
 use crate::listing::{RemoteFile, Snapshot};
 use crate::url::escape;
 

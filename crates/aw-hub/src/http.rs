@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
+use aw_remote::net::{Exactly, io_reason, reason};
 use ureq::http::{HeaderMap, Response};
 use ureq::tls::{PemItem, RootCerts, TlsConfig};
 
@@ -154,7 +155,7 @@ impl Client {
         let response = match body {
             Body::Bytes(bytes) => self.agent.run(request.body(bytes).map_err(odd)?),
             Body::Stream { reader, length } => {
-                let mut reader = Exactly { stream: reader, left: length };
+                let mut reader = Exactly::new(reader, length);
                 let request = request.header("Content-Length", length);
                 self.agent.run(request.body(ureq::SendBody::from_reader(&mut reader)).map_err(odd)?)
             }
@@ -248,26 +249,6 @@ impl Client {
     }
 }
 
-/// So many bytes of a stream; one that ends before is an error, since the other side would wait for the rest.
-struct Exactly<'a> {
-    stream: &'a mut dyn Read,
-    left: u64,
-}
-
-impl Read for Exactly<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
-        let Some(buffer) = buffer.get_mut(..most).filter(|buffer| !buffer.is_empty()) else { return Ok(0) };
-        let read = self.stream.read(buffer)?;
-        self.left -= read as u64;
-        if read == 0 {
-            let why = format!("it is {} bytes shorter than it was", self.left);
-            return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, why));
-        }
-        Ok(read)
-    }
-}
-
 impl Answer {
     /// Reads a whole answer of at most `limit` bytes.
     pub(crate) fn whole(self, limit: u64) -> Result<Vec<u8>, HubError> {
@@ -331,30 +312,6 @@ fn wait(headers: &HeaderMap) -> Option<u64> {
     // `RateLimit: "api";r=0;t=55`: t is when the window ends.
     let window = text("ratelimit")?.split(';').find_map(|part| part.trim().strip_prefix("t="))?;
     window.parse().ok()
-}
-
-/// What went wrong, without any address: a signed one is a secret.
-fn reason(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::Io(error) => io_reason(error),
-        ureq::Error::Timeout(what) => format!("nothing arrived in time ({what})"),
-        ureq::Error::HostNotFound => "its name is not known here".into(),
-        ureq::Error::Tls(reason) => format!("TLS: {reason}"),
-        ureq::Error::Rustls(error) => format!("TLS: {error}"),
-        ureq::Error::Protocol(error) => format!("it does not speak HTTP: {error}"),
-        ureq::Error::ConnectProxyFailed(_) => "the proxy refuses the connection".into(),
-        ureq::Error::InvalidProxyUrl => "the proxy's address is none".into(),
-        ureq::Error::LargeResponseHeader(..) => "its answer's headers are too long".into(),
-        _ => "the connection failed".into(),
-    }
-}
-
-/// What went wrong while reading an answer.
-pub(crate) fn io_reason(error: &std::io::Error) -> String {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>()) {
-        Some(inner) => reason(inner),
-        None => error.to_string(),
-    }
 }
 
 fn authorities(path: &std::path::Path) -> Result<RootCerts, SettingsError> {

@@ -82,7 +82,7 @@ fn read(
         let mut bytes = Vec::new();
         let host = answer.url.origin.host.clone();
         std::io::Read::read_to_end(&mut std::io::Read::take(answer.into_reader(), end - start), &mut bytes)
-            .map_err(|error| HubError::Unreachable { host: host.clone(), reason: crate::http::io_reason(&error) })?;
+            .map_err(|error| HubError::Unreachable { host: host.clone(), reason: aw_remote::net::io_reason(&error) })?;
         if bytes.len() as u64 == end - start {
             Ok(bytes)
         } else {

@@ -3,6 +3,7 @@
 //! Redirects are followed here and not by the HTTP library, and names are resolved here too: every hop's origin is held against the
 //! allow-list, and every address that is connected to is one that was looked at.
 
+mod exactly;
 mod guard;
 mod url;
 
@@ -17,6 +18,7 @@ use ureq::typestate::AgentScope;
 use ureq::unversioned::transport::DefaultConnector;
 use zeroize::Zeroizing;
 
+pub use exactly::Exactly;
 pub use guard::{Network, NetworkError};
 pub use url::{Origin, Url};
 
@@ -180,30 +182,10 @@ impl Client {
         if let Some(authorization) = &ask.authorization {
             request = request.header("Authorization", authorization.as_str());
         }
-        let mut stream = Exactly { stream, left: length };
+        let mut stream = Exactly::new(stream, length);
         let request = request.body(SendBody::from_reader(&mut stream)).map_err(|error| failed(error.to_string()))?;
         let (parts, body) = self.agent.run(request).map_err(|error| failed(reason(&error)))?.into_parts();
         Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, url: url.clone(), body })
-    }
-}
-
-/// So many bytes of a stream; one that ends before is an error, since the other side would wait for the rest.
-struct Exactly<'a> {
-    stream: &'a mut dyn Read,
-    left: u64,
-}
-
-impl Read for Exactly<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
-        let Some(buffer) = buffer.get_mut(..most).filter(|buffer| !buffer.is_empty()) else { return Ok(0) };
-        let read = self.stream.read(buffer)?;
-        self.left -= read as u64;
-        if read == 0 {
-            let why = format!("it is {} bytes shorter than it was", self.left);
-            return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, why));
-        }
-        Ok(read)
     }
 }
 
@@ -276,7 +258,7 @@ impl Answer {
 }
 
 /// What went wrong, without any address: one may hold a secret.
-fn reason(error: &ureq::Error) -> String {
+pub fn reason(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Io(error) => io_reason(error),
         ureq::Error::Timeout(what) => format!("nothing arrived in time ({what})"),
@@ -284,13 +266,16 @@ fn reason(error: &ureq::Error) -> String {
         ureq::Error::Tls(reason) => format!("TLS: {reason}"),
         ureq::Error::Rustls(error) => format!("TLS: {error}"),
         ureq::Error::Protocol(error) => format!("it does not speak HTTP: {error}"),
+        ureq::Error::ConnectProxyFailed(_) => "the proxy refuses the connection".to_owned(),
+        ureq::Error::InvalidProxyUrl => "the proxy's address is none".to_owned(),
         ureq::Error::LargeResponseHeader(..) => "its answer's headers are too long".to_owned(),
         ureq::Error::Other(error) => error.to_string(),
         _ => "the connection failed".to_owned(),
     }
 }
 
-fn io_reason(error: &std::io::Error) -> String {
+/// What went wrong while a body was read or written.
+pub fn io_reason(error: &std::io::Error) -> String {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>()) {
         Some(inner) => reason(inner),
         None => error.to_string(),

@@ -12,8 +12,10 @@ const LAYERS: [&[&str]; 5] = [
     &["aw-commands"],
     &["aw-cli", "aw-server"],
 ];
-/// Arrows within a layer: the line runs the foundry; shipping reads what a line finished, and has it verified.
-const SIDEWAYS: [(&str, &str); 3] = [("aw-line", "aw-foundry"), ("aw-ship", "aw-foundry"), ("aw-ship", "aw-line")];
+/// Arrows within a layer: the Hub's protocol is HTTP as the others are; the line runs the foundry; shipping reads what a line finished,
+/// and has it verified.
+const SIDEWAYS: [(&str, &str); 4] =
+    [("aw-hub", "aw-remote"), ("aw-line", "aw-foundry"), ("aw-ship", "aw-foundry"), ("aw-ship", "aw-line")];
 /// Names the built-in domains; the only core crate that may.
 const COMPOSITION_ROOT: &str = "aw-commands";
 /// Used by tests alone, so it may be named in `[dev-dependencies]` anywhere.

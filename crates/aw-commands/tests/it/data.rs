@@ -25,7 +25,12 @@ impl Desk {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("pit")).unwrap();
         fs::write(folder.path().join("pit/sand"), "sand").unwrap();
-        let settings = Settings { home: Some(folder.path().join("home")), registry, program: None, worker_arguments: None };
+        let settings = Settings {
+            home: Some(folder.path().join("home")),
+            registry: Box::new(|| registry),
+            program: None,
+            worker_arguments: None,
+        };
         Self { environment: Environment::new(settings).unwrap(), folder }
     }
 

@@ -35,7 +35,8 @@ impl Desk {
     }
 
     fn ask(&self, home: &str, name: &str, parameters: Value) -> Result<Answer, Report> {
-        let settings = Settings { home: Some(self.path(home)), registry: registry(), program: None, worker_arguments: None };
+        let settings =
+            Settings { home: Some(self.path(home)), registry: Box::new(registry), program: None, worker_arguments: None };
         let environment = Environment::new(settings).unwrap();
         let commands = aw_commands::registry();
         let command = commands.iter().find(|command| command.name == name).unwrap();

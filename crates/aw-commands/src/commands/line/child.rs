@@ -1,25 +1,18 @@
 //! The worker's side of the process that builds one part: started, listened to, stopped in time, and its end explained.
 
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use aw_foundry::child::{self, converse};
 use serde_json::Value;
 
 use super::part::{Built, PartJob};
 use crate::variables;
 
-/// Longest line that is read of the process, in bytes.
-const LINE_BYTES_MAX: u64 = 64 << 20;
 /// How long the process may take to stop when asked, before it is killed. It gives as long to the stage it runs.
 const STOP_GRACE: Duration = Duration::from_secs(10);
-/// How often a worker that waits looks whether to stop.
-const POLL: Duration = Duration::from_millis(50);
-/// Bytes of the process's standard error kept for the message.
-const STDERR_BYTES_MAX: usize = 16 << 10;
 
 /// Variables that the process is given; nothing else of the worker's environment reaches it. Whoever may publish says so by others
 /// (tokens, keys of object stores, passwords of registries), so no credential is among them.
@@ -90,36 +83,35 @@ pub(crate) fn build(
     cancelled: &dyn Fn() -> bool,
     event: &mut dyn FnMut(&Value),
 ) -> Result<Built, Failure> {
-    let mut child = spawn(program, job).map_err(|error| {
+    let line =
+        serde_json::to_vec(job).map_err(|error| Failure::new("part-start", format!("a path of the part is no text: {error}")))?;
+    let started = Instant::now();
+    let mut heard = |message: Value| {
+        let end = end(&message);
+        if end.is_none() {
+            event(&message);
+        }
+        end
+    };
+    let late = || time_limit.filter(|limit| started.elapsed() > *limit).map(too_late);
+    let stop = || cancelled().then(stopped).or_else(late);
+    let talk = converse(&mut command(program, job), &line, STOP_GRACE, &mut heard, &stop).map_err(|error| {
         Failure::new("part-start", format!("the part's process (`{}`) cannot be started: {error}", program.path.display()))
     })?;
-    std::thread::scope(|scope| {
-        let (sender, lines) = mpsc::channel();
-        let stdout = child.stdout.take();
-        scope.spawn(move || stdout.map(|stdout| read_lines(stdout, &sender)));
-        let stderr = child.stderr.take();
-        let stderr = scope.spawn(move || stderr.map(last_bytes).unwrap_or_default());
-        let end = converse(&mut child, job, &lines, time_limit, cancelled, event);
-        // On every way out the process is gone before its pipes are waited for.
-        let status = stop(&mut child);
-        while lines.try_recv().is_ok() {}
-        drop(lines);
-        let stderr = stderr.join().unwrap_or_default();
-        match end {
-            Some(End::Built(built)) => Ok(built),
-            Some(End::Failed(failure)) => Err(failure),
-            None if cancelled() => Err(stopped()),
-            None => Err(crash(job, status, &stderr)),
-        }
-    })
+    match (talk.answer, talk.stopped) {
+        (Some(End::Built(built)), _) => Ok(built),
+        // What a stopped process says of being stopped is not why it was stopped.
+        (_, Some(failure)) | (Some(End::Failed(failure)), None) => Err(failure),
+        (None, None) if cancelled() => Err(stopped()),
+        (None, None) => Err(crash(job, &talk.end)),
+    }
 }
 
 fn stopped() -> Failure {
     Failure { stopped: true, ..Failure::new("cancelled", "the worker was asked to stop; finished stages are kept") }
 }
 
-fn spawn(program: &Program, job: &PartJob) -> std::io::Result<Child> {
-    use std::os::unix::process::CommandExt;
+fn command(program: &Program, job: &PartJob) -> Command {
     let mut command = Command::new(&program.path);
     command
         .args(&program.arguments)
@@ -127,51 +119,8 @@ fn spawn(program: &Program, job: &PartJob) -> std::io::Result<Child> {
         .envs(HANDED_ON.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
         .env(variables::HOME_FOLDER.name, &program.home)
         // A token in the user's home is a credential as well: it is looked for where there is none.
-        .env(TOKEN_FILE, job.work.join(".no-token"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        // Out of the terminal's process group: Ctrl-C reaches the worker, which stops the process in order.
-        .process_group(0)
-        .spawn()
-}
-
-fn converse(
-    child: &mut Child,
-    job: &PartJob,
-    lines: &mpsc::Receiver<Value>,
-    time_limit: Option<Duration>,
-    cancelled: &dyn Fn() -> bool,
-    event: &mut dyn FnMut(&Value),
-) -> Option<End> {
-    let started = Instant::now();
-    let mut line = serde_json::to_vec(job).ok()?;
-    line.push(b'\n');
-    // A process that died before reading is found by its missing answer.
-    let _ = child.stdin.as_mut().map(|stdin| stdin.write_all(&line));
-    let mut stop_by: Option<(Instant, Failure)> = None;
-    loop {
-        match lines.recv_timeout(POLL) {
-            Ok(value) => match end(&value) {
-                // What a stopped process says of being stopped is not why it was stopped.
-                Some(End::Failed(_)) if stop_by.is_some() => return stop_by.map(|(_, failure)| End::Failed(failure)),
-                Some(end) => return Some(end),
-                None => event(&value),
-            },
-            Err(mpsc::RecvTimeoutError::Disconnected) => return stop_by.map(|(_, failure)| End::Failed(failure)),
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
-        }
-        if stop_by.is_none() {
-            let late = time_limit.filter(|limit| started.elapsed() > *limit).map(too_late);
-            if let Some(failure) = cancelled().then(stopped).or(late) {
-                drop(child.stdin.take());
-                stop_by = Some((Instant::now() + STOP_GRACE, failure));
-            }
-        }
-        if let Some((_, failure)) = stop_by.as_ref().filter(|(by, _)| Instant::now() > *by) {
-            return Some(End::Failed(failure.clone()));
-        }
-    }
+        .env(TOKEN_FILE, job.work.join(".no-token"));
+    command
 }
 
 fn too_late(limit: Duration) -> Failure {
@@ -224,76 +173,11 @@ fn tell(report: &Value, lines: &mut Vec<String>) {
     }
 }
 
-fn read_lines(stdout: impl Read, sender: &mpsc::Sender<Value>) {
-    let mut lines = BufReader::new(stdout);
-    loop {
-        let mut line = String::new();
-        match lines.by_ref().take(LINE_BYTES_MAX).read_line(&mut line) {
-            Ok(read) if read > 0 => {}
-            _ => return,
-        }
-        // Anything else on standard output is not part of the conversation.
-        if let Ok(value) = serde_json::from_str(&line)
-            && sender.send(value).is_err()
-        {
-            return;
-        }
-    }
-}
-
-fn last_bytes(mut from: impl Read) -> String {
-    let mut kept = Vec::new();
-    let mut buffer = [0; 4096];
-    while let Ok(read @ 1..) = from.read(&mut buffer) {
-        kept.extend_from_slice(&buffer[..read]);
-        let surplus = kept.len().saturating_sub(STDERR_BYTES_MAX);
-        kept.drain(..surplus);
-    }
-    String::from_utf8_lossy(&kept).trim().to_owned()
-}
-
-fn stop(child: &mut Child) -> Option<ExitStatus> {
-    drop(child.stdin.take());
-    let by = Instant::now() + STOP_GRACE;
-    while Instant::now() < by {
-        if let Ok(Some(status)) = child.try_wait() {
-            return Some(status);
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    // One that was already gone is as good.
-    let _ = child.kill();
-    child.wait().ok()
-}
-
 /// Says why the process ended without an answer.
-fn crash(job: &PartJob, status: Option<ExitStatus>, stderr: &str) -> Failure {
-    use std::os::unix::process::ExitStatusExt;
-    let part = shown(&job.file);
-    let signal = status.and_then(|status| status.signal());
-    // A thread that cannot be started has no memory for its stack.
-    let signs = ["memory allocation of", "annot allocate memory", "failed to spawn thread"];
-    let out_of_memory = signs.iter().any(|sign| stderr.contains(sign));
-    let mut failure = match (signal, job.memory_bytes) {
-        (_, Some(limit)) if out_of_memory => {
-            Failure::new("out-of-memory", format!("the process of `{part}` ran out of its memory limit of {limit} bytes"))
-        }
-        (Some(9), _) => Failure::new(
-            "killed",
-            format!("the process of `{part}` was killed (signal 9), most likely because the machine ran out of memory"),
-        ),
-        (Some(signal), _) => Failure::new("crashed", format!("the process of `{part}` crashed with signal {signal}")),
-        (None, _) => {
-            let code = status.and_then(|status| status.code()).map_or("unknown".to_owned(), |code| code.to_string());
-            Failure::new("crashed", format!("the process of `{part}` ended without an answer (exit code {code})"))
-        }
-    };
-    failure.details = stderr.to_owned();
-    failure
-}
-
-fn shown(file: &Path) -> String {
-    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+fn crash(job: &PartJob, end: &child::End) -> Failure {
+    let crash = end.crash(job.memory_bytes);
+    let file = job.file.file_name().unwrap_or_default().to_string_lossy();
+    Failure { details: end.stderr.clone(), ..Failure::new(crash.code(), crash.message(&format!("`{file}`"))) }
 }
 
 #[cfg(test)]
