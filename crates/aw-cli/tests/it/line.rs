@@ -396,6 +396,32 @@ fn two_workers_build_twenty_parts_and_none_twice() {
 }
 
 #[test]
+fn a_worker_of_several_that_dies_is_started_again_and_none_outlives_its_starter() {
+    let yard = Yard::new();
+    let crew = yard.worker(&["--workers", "2"]);
+    let worker = |name: &str| -> Option<u32> {
+        fs::read_to_string(yard.path(&format!("line/.worker.{name}.pid"))).ok()?.split_whitespace().next()?.parse().ok()
+    };
+    let beats = |name: &str| yard.path(&format!("line/.heartbeat.{name}.json")).exists();
+    wait_for("two workers", || ["w1", "w2"].iter().all(|name| worker(name).is_some() && beats(name)));
+    let first = worker("w1").unwrap();
+    kill_process(Pid::from_raw(i32::try_from(first).unwrap()).unwrap(), Signal::KILL).unwrap();
+    wait_for("a new first worker", || worker("w1").is_some_and(|pid| pid != first));
+    yard.recipe("vase", |text| text);
+    yard.run(&["add", "vase.yaml"]).ends(0);
+    wait_for("the part", || yard.stands("finished").len() == 1);
+    let members = children(crew.id());
+    assert_eq!(members.len(), 2, "{members:?}");
+    let mut crew = crew;
+    kill_process(pid(&crew), Signal::KILL).unwrap();
+    crew.wait().unwrap();
+    // Asked to stop as by Ctrl-C: each takes its file away and writes that it has gone.
+    wait_for("an end of both workers", || worker("w1").is_none() && worker("w2").is_none());
+    let status = yard.run(&["status", "--json"]).json();
+    assert!(status["workers"].as_array().unwrap().iter().all(|worker| worker["state"] == "offline"), "{status:#}");
+}
+
+#[test]
 fn parts_are_parked_reordered_cancelled_and_a_second_worker_is_refused() {
     let yard = Yard::new();
     for name in ["one", "two", "three"] {
