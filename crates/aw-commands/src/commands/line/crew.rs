@@ -179,13 +179,7 @@ impl Member {
     }
 }
 
-fn start(
-    environment: &Environment,
-    root: &Root,
-    parameters: &Parameters,
-    name: &str,
-    threads: usize,
-) -> Result<Working, Report> {
+fn start(environment: &Environment, root: &Root, parameters: &Parameters, name: &str, threads: usize) -> Result<Working, Report> {
     use std::os::unix::process::CommandExt;
     let fail = |message: String| Report::new(ExitCode::Environment, "worker", message);
     let program = environment.program().ok_or_else(|| fail("the program does not find itself".into()))?;
