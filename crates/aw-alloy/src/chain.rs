@@ -112,6 +112,20 @@ impl Chain {
     pub fn output(&self) -> TreeRoot {
         self.links.last().map_or(self.source.root, |link| link.output)
     }
+
+    /// Makes every tree anew, and shows each link with the tree that went into it; gives the last tree. The work is that of all links
+    /// times all files: verifying a document holds it below its limit, so ask this of one that was verified.
+    ///
+    /// # Errors
+    /// [`ReplayError`] of the first link whose tree cannot be made.
+    pub fn replay(&self, mut visit: impl FnMut(&Link, &Tree)) -> Result<Tree, ReplayError> {
+        let mut tree = self.source.first_tree()?;
+        for link in &self.links {
+            visit(link, &tree);
+            tree = replay(&tree, &link.replaces, &link.carries, &link.writes)?;
+        }
+        Ok(tree)
+    }
 }
 
 /// Why a link's output tree cannot be made from its input tree.
@@ -127,6 +141,9 @@ pub enum ReplayError {
     /// The files do not form a tree.
     #[error("its output is not a tree: {0}")]
     Tree(#[from] crate::tree::TreeError),
+    /// The folder that the source's files are placed under is none.
+    #[error("its source is placed under no folder of a tree: {0}")]
+    Place(#[from] crate::tree::PathError),
 }
 
 /// Makes the tree after a stage from the tree before it.

@@ -94,6 +94,37 @@ pub trait Domain: Send + Sync {
         let _ = artifact;
         None
     }
+
+    /// What speaks against publishing an artifact as far as this domain knows, judged from the artifact alone, so that the answer is the
+    /// same anywhere: above all whether what is shipped was run in what it is made for. Asked of artifacts whose chain was verified.
+    ///
+    /// # Source
+    /// The foundry and line, section 5, gate 7.
+    fn objections(&self, artifact: &Artifact) -> Vec<Objection> {
+        let _ = artifact;
+        Vec::new()
+    }
+}
+
+/// Something that speaks against publishing an artifact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Objection {
+    /// The release gate, such as [`Objection::DEPLOYMENT`].
+    pub gate: &'static str,
+    /// The gate's rule, in kebab-case.
+    pub rule: &'static str,
+    /// What is wrong, where, and what would be right.
+    pub message: String,
+}
+
+impl Objection {
+    /// The gate that asks whether what is shipped runs in what it is made for.
+    pub const DEPLOYMENT: &'static str = "deployment";
+
+    /// An objection of the gate [`Objection::DEPLOYMENT`].
+    pub fn deployment(rule: &'static str, message: impl Into<String>) -> Self {
+        Self { gate: Self::DEPLOYMENT, rule, message: message.into() }
+    }
 }
 
 /// A member a domain adds to the recipe's root.

@@ -31,7 +31,7 @@ pub use aw_alloy::recipe::DerivedStage;
 pub use aw_alloy::text::Problem;
 pub use aw_alloy::tree::{Tree, TreeEntry, TreePath};
 pub use context::{Context, OutputFile, Progress, Unit};
-pub use domain::{Domain, FetchRequest, Remote, RootMember, Source, SourceRequest};
+pub use domain::{Domain, FetchRequest, Objection, Remote, RootMember, Source, SourceRequest};
 pub use registry::{Registry, RegistryError, StageLookup};
 pub use stage::{
     Carry, Estimate, Executor, Failure, FileInput, Inputs, Output, Phase, PlanRequest, Reads, Stage, StageType, closed_schema,

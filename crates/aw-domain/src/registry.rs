@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aw_alloy::artifact::Artifact;
 use aw_alloy::recipe::{DerivedStage, StageSchema, Vocabulary};
-use aw_alloy::text::Problem;
+use aw_alloy::text::{Node, Problem};
 use serde_json::{Value, json};
 
 use crate::domain::{Domain, RootMember};
@@ -140,6 +141,25 @@ impl Registry {
             Some(entry) => Ok(&entry.domain),
             None => Err(RegistryError::Unknown { id: id.into(), registered: self.ids() }),
         }
+    }
+
+    /// The domains of an artifact: those its document declares, in their order, or the defaults where it declares none.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unknown`] when one of them is not registered.
+    pub fn domains_of(&self, artifact: &Artifact) -> Result<Vec<&Arc<dyn Domain>>, RegistryError> {
+        match artifact.node().get("domains").and_then(Node::as_array) {
+            Some(ids) => ids.iter().filter_map(Node::as_str).map(|id| self.domain(id)).collect(),
+            None => self.default.iter().map(|id| self.domain(id)).collect(),
+        }
+    }
+
+    /// The card of an artifact, by the first of its domains that renders one.
+    ///
+    /// # Errors
+    /// As [`Registry::domains_of`].
+    pub fn card(&self, artifact: &Artifact) -> Result<Option<String>, RegistryError> {
+        Ok(self.domains_of(artifact)?.into_iter().find_map(|domain| domain.card(artifact)))
     }
 
     /// The stage types of a domain, sorted by name.

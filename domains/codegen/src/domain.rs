@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use aw_domain::{Domain, Executor, Phase, Problem, Source, SourceRequest, Stage, StageType, TreePath, schema_of};
+use aw_alloy::artifact::Artifact;
+use aw_domain::{Domain, Executor, Objection, Phase, Problem, Source, SourceRequest, Stage, StageType, TreePath, schema_of};
 
 use crate::input::Format;
+use crate::objections;
 use crate::smoke::Toolchain;
 use crate::stages::{ContractDiff, Generate, ONTOLOGY, ReadOntology, SmokeCompile, configurations};
 
@@ -116,5 +118,9 @@ impl Domain for Codegen {
             facts: serde_json::json!({}),
             remote: None,
         })
+    }
+
+    fn objections(&self, artifact: &Artifact) -> Vec<Objection> {
+        objections::objections(artifact)
     }
 }

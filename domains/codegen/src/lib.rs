@@ -13,6 +13,7 @@ pub mod emit;
 pub mod forge;
 pub mod input;
 pub mod model;
+mod objections;
 pub mod service;
 pub mod smoke;
 pub mod source;

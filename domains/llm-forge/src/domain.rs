@@ -6,7 +6,8 @@ use aw_alloy::artifact::Artifact;
 use aw_alloy::chain::{Chain, Link};
 use aw_alloy::gates::regression::Series;
 use aw_domain::{
-    DerivedStage, Domain, Executor, Phase, Problem, RootMember, Source, SourceRequest, Stage, StageType, Tree, schema_of,
+    DerivedStage, Domain, Executor, Objection, Phase, Problem, RootMember, Source, SourceRequest, Stage, StageType, Tree,
+    schema_of,
 };
 #[cfg(feature = "hub")]
 use aw_domain::{Failure, FetchRequest};
@@ -23,7 +24,7 @@ use crate::tools::Tools;
 use crate::vocabulary::corpora::{CalibrationCorpusRef, PriorMetricBaseline};
 use crate::vocabulary::delivery::Quant;
 use crate::vocabulary::{declared, published};
-use crate::{card, learned, source, stages, target};
+use crate::{card, learned, objections, source, stages, target};
 
 /// The language-model forge.
 #[derive(Clone, Debug, Default)]
@@ -164,5 +165,9 @@ impl Domain for LlmForge {
 
     fn card(&self, artifact: &Artifact) -> Option<String> {
         Some(card::render(artifact))
+    }
+
+    fn objections(&self, artifact: &Artifact) -> Vec<Objection> {
+        objections::objections(artifact)
     }
 }

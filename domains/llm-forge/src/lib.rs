@@ -28,6 +28,7 @@ pub mod gguf;
 mod hashes;
 mod learned;
 pub mod llama_cpp;
+mod objections;
 pub mod perplexity;
 pub mod profile;
 pub mod progress;

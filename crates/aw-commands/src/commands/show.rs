@@ -7,7 +7,7 @@ use aw_alloy::chain::Link;
 use aw_alloy::coverage::{Coverage, score};
 use aw_alloy::document::Document;
 use aw_alloy::gates::Evidence;
-use aw_alloy::recipe::{Recipe, Vocabulary};
+use aw_alloy::recipe::Recipe;
 use aw_alloy::text::Node;
 use aw_domain::{Executor, Registry, StageLookup};
 use schemars::JsonSchema;
@@ -261,18 +261,8 @@ pub(super) fn document_in(folder: &Path) -> Result<PathBuf, Report> {
 }
 
 fn card(registry: &Registry, artifact: &Artifact) -> Result<String, Report> {
-    let declared = artifact.node().get("domains").and_then(Node::as_array);
-    let ids: Vec<String> = match declared {
-        Some(ids) => ids.iter().filter_map(Node::as_str).map(str::to_owned).collect(),
-        None => registry.default_domains(),
-    };
-    for id in &ids {
-        let domain = registry.domain(id).map_err(|error| Report::from_error(ExitCode::Refused, "unknown-domain", &error))?;
-        if let Some(card) = domain.card(artifact) {
-            return Ok(card);
-        }
-    }
-    Err(Report::new(ExitCode::Refused, "no-card", "no domain of this artifact renders a card"))
+    let card = registry.card(artifact).map_err(|error| Report::from_error(ExitCode::Refused, "unknown-domain", &error))?;
+    card.ok_or_else(|| Report::new(ExitCode::Refused, "no-card", "no domain of this artifact renders a card"))
 }
 
 fn texts(node: Option<&Node>) -> Vec<String> {

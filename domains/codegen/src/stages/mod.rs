@@ -27,7 +27,7 @@ pub(crate) const ONTOLOGY: &str = "ontology";
 /// Folder of the model.
 const MODEL: &str = "model";
 /// Folder of generated files.
-const GENERATED: &str = "generated";
+pub(crate) const GENERATED: &str = "generated";
 /// The model's file.
 const MODEL_FILE: &str = "model/model.json";
 /// The names that generated files declare, by target.

@@ -120,6 +120,18 @@ impl Loaded<'_, '_> {
         }
     }
 
+    /// As [`Server::chat_prompt`]; `None` of the linked library, which has no engine for templates.
+    ///
+    /// # Errors
+    /// When llama.cpp fails, or the template does.
+    pub fn chat_prompt(&mut self, message: &str) -> Result<Option<String>, LlamaCppError> {
+        match &mut self.0 {
+            How::Served(server) => server.chat_prompt(message).map(Some),
+            #[cfg(feature = "llama-cpp-linked")]
+            How::Linked(_) => Ok(None),
+        }
+    }
+
     /// As [`Server::complete_tokens`].
     ///
     /// # Errors

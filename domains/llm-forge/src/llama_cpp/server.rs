@@ -251,6 +251,18 @@ impl Server<'_> {
         serde_json::from_value(tokens).map_err(|_| unexpected(PATH, "`tokens`, a list of ids", &answer))
     }
 
+    /// The prompt that the file's own chat template makes of one message of a user. Without a template of its own a file is given
+    /// llama.cpp's.
+    ///
+    /// # Errors
+    /// When the template fails, or the server does or does not answer as documented.
+    pub fn chat_prompt(&self, message: &str) -> Result<String, LlamaCppError> {
+        const PATH: &str = "/apply-template";
+        let answer = self.call(PATH, Some(&json!({"messages": [{"role": "user", "content": message}]})))?;
+        let prompt = answer.get("prompt").and_then(Value::as_str).map(str::to_owned);
+        prompt.ok_or_else(|| unexpected(PATH, "`prompt`, a text", &answer))
+    }
+
     pub(super) fn completion(&self, body: &Value) -> Result<Answered, LlamaCppError> {
         let answer = self.call(COMPLETION, Some(body))?;
         serde_json::from_value(answer.clone())

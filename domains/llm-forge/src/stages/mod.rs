@@ -12,6 +12,7 @@ pub(crate) mod package;
 pub(crate) mod profile;
 pub(crate) mod prune;
 pub(crate) mod quant;
+mod smoke;
 
 /// Folder of the tree that holds the model.
 pub(crate) const MODEL: &str = "model";

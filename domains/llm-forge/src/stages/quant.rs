@@ -1,4 +1,4 @@
-//! `quant`: the model as GGUF files, one a tier, each loaded and made to generate by llama.cpp before it counts.
+//! `quant`: the model as GGUF files, one a tier, each loaded by llama.cpp and made to generate and to answer before it counts.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -13,10 +13,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::facts::Facts;
+use super::smoke::{Smoke, try_out};
 use super::{GGUF, IMPORTANCE, MODEL, config, failed, path, planned_config};
 use crate::checkpoint::Checkpoint;
 use crate::gguf::{Conversion, GgufError, GgufModel, Importance, MEMORY_BYTES, Naming, architecture_of};
-use crate::llama_cpp::{Adapter, ServerSettings};
+use crate::llama_cpp::Adapter;
 use crate::ranking;
 use crate::source::label;
 use crate::tokenizer::Tokenizer;
@@ -88,19 +89,15 @@ pub(crate) struct Quant {
 
 /// Memory llama.cpp takes beside the mapped file to load it and answer with a short context, roughly.
 const LLAMA_CPP_BYTES: u64 = 512 << 20;
-/// Tokens of context a tier is loaded with to see that it works.
-const CONTEXT: usize = 512;
-/// Tokens it must go on with.
-const TOKENS: usize = 16;
 /// How an importance matrix is had.
 const GATHER: &str = "set `importanceMatrix: true` on its `expert-activation-profile`, or remove this one";
-/// What is tokenised by both and gone on with.
-const PROBE: &str =
-    "def area(width, height):\n    return width * height  # 12.5 × 3\n\nThe café's owner said: \"it's 1,234 m².\"\n";
+/// Added to the code version where llama.cpp is linked, which tries less of a tier than its programs.
+const LINKED: u32 = 1 << 16;
 
 impl Stage for Quant {
     fn code_version(&self) -> u32 {
-        1
+        const VERSION: u32 = 2;
+        if Adapter::links(&self.tools) { VERSION + LINKED } else { VERSION }
     }
 
     fn reads(&self, stage: &Value, _: &Recipe) -> Result<Reads, Vec<Problem>> {
@@ -177,8 +174,8 @@ impl Stage for Quant {
             context.check_cancelled()?;
             let entry = written.map_err(failed("gguf"))?.finish().map_err(failed("write"))?;
             before += entry.bytes;
-            try_out(&llama_cpp, &context.out().join(&entry.path), *tier, tokenizer.as_ref(), context)?;
-            made.insert(tier.name(), tier_record(&entry, conversion, planned.parameters()));
+            let smoke = try_out(&llama_cpp, &context.out().join(&entry.path), *tier, tokenizer.as_ref(), context)?;
+            made.insert(tier.name(), tier_record(&entry, conversion, planned.parameters(), &smoke));
             writes.push(entry);
         }
         let version = llama_cpp.version().map_err(failed("llama-cpp"))?;
@@ -247,50 +244,11 @@ fn importance(quant: &QuantConfig, inputs: &Inputs) -> Result<Option<Importance>
     Importance::open(&file).map(Some).map_err(failed("importance-matrix"))
 }
 
-/// Loads a file in llama.cpp, holds its tokens against the model's own, and makes it generate.
-fn try_out(
-    llama_cpp: &Adapter,
-    file: &Path,
-    tier: FileType,
-    tokenizer: Option<&Tokenizer>,
-    context: &Context<'_>,
-) -> Result<(), Failure> {
-    let doing = format!("loading {} in llama.cpp", tier.name());
-    context.progress(Progress { doing, done: 0, total: None, unit: Unit::Steps });
-    let cancelled = || context.is_cancelled();
-    let settings = ServerSettings::new(CONTEXT, context.threads());
-    let tried = llama_cpp.with(file, &settings, &cancelled, |loaded| {
-        let tokens = loaded.tokenize(PROBE, true)?;
-        if let Some(expected) =
-            tokenizer.and_then(|tokenizer| tokenizer.encode(PROBE).ok()).filter(|expected| *expected != tokens)
-        {
-            let at = expected.iter().zip(&tokens).take_while(|(a, b)| a == b).count();
-            return Ok(Some(format!(
-                "llama.cpp makes other tokens of a text than the model's own tokenizer: {} and {} in all, the first differs at {at}",
-                tokens.len(),
-                expected.len()
-            )));
-        }
-        let completion = loaded.complete_tokens(&tokens, TOKENS, &[])?;
-        Ok(completion.tokens.is_empty().then(|| "it generates nothing".to_owned()))
-    });
-    context.check_cancelled()?;
-    let failure =
-        |why: String| Failure::new("tier-unusable", format!("the {} file does not work in llama.cpp: {why}", tier.name()));
-    match tried {
-        Ok(None) => Ok(()),
-        Ok(Some(why)) => {
-            Err(failure(why).with_hint("name how the tokenizer splits text in `preTokenizer`, if llama.cpp has a name for it"))
-        }
-        Err(error) => Err(failure(error.to_string())),
-    }
-}
-
 /// Memory devices are sold with, in GB.
 const DEVICES_GB: [u32; 16] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 80, 96, 128, 192];
 
 /// What a tier came to. A device fits it that has a sixth more memory than the file takes, for the context and buffers.
-fn tier_record(entry: &TreeEntry, conversion: &Conversion<'_>, parameters: u64) -> Value {
+fn tier_record(entry: &TreeEntry, conversion: &Conversion<'_>, parameters: u64, smoke: &Smoke) -> Value {
     let gigabytes = entry.bytes as f64 / 1e9;
     let fits = DEVICES_GB.into_iter().find(|device| gigabytes * 7.0 / 6.0 <= f64::from(*device));
     let mut types: BTreeMap<&'static str, u64> = BTreeMap::new();
@@ -305,5 +263,6 @@ fn tier_record(entry: &TreeEntry, conversion: &Conversion<'_>, parameters: u64) 
         "fitsVramGb": fits,
         "bitsPerWeight": super::prune::round(entry.bytes as f64 * 8.0 / parameters.max(1) as f64, 3),
         "tensorTypes": types,
+        "smoke": smoke,
     })
 }

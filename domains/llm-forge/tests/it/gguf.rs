@@ -214,12 +214,17 @@ fn what_does_not_load_says_why_and_cancelling_ends_a_request() {
 
 /// Runs `quant` on the tiny model as a recipe would.
 pub(crate) fn quantised(tools: Tools, out: &Path, config: &serde_json::Value) -> Result<Output, Failure> {
+    quantised_from(&tiny(), tools, out, config)
+}
+
+/// Runs `quant` on a model's folder.
+fn quantised_from(model: &Path, tools: Tools, out: &Path, config: &serde_json::Value) -> Result<Output, Failure> {
     let forge = LlmForge::new(tools);
     let stage = forge.stage_types().into_iter().find(|stage| stage.name == "quant").unwrap();
     let Executor::Here(stage) = stage.executor else { panic!("`quant` runs here") };
     let scratch = tempfile::tempdir().unwrap();
     let inputs = Inputs {
-        folders: [("model".to_owned(), tiny())].into(),
+        folders: [("model".to_owned(), model.to_owned())].into(),
         source_label: "tiny-moe/model 1.0.0".into(),
         ..Inputs::default()
     };
@@ -242,6 +247,9 @@ fn the_stage_writes_tiers_that_llama_cpp_runs() {
         let record = &output.measurements["tiers"][tier];
         assert_eq!(record["bytes"], json!(bytes.len()), "{record}");
         assert_eq!(record["sha256"], json!(entry.digest), "{record}");
+        let smoke = &record["smoke"];
+        assert_eq!((&smoke["runtime"], &smoke["template"]), (&json!("llama.cpp"), &json!("none")), "{record}");
+        assert!(smoke["probeTokens"].as_u64().is_some_and(|tokens| tokens > 10), "{record}");
         Reader::read(bytes.as_slice(), bytes.len() as u64, Limits::default()).unwrap();
     }
     assert!(output.observations["llamaCpp"]["version"].is_string(), "{}", output.observations);
@@ -251,6 +259,41 @@ fn the_stage_writes_tiers_that_llama_cpp_runs() {
     let wrong = json!({"format": "gguf", "quantTypes": ["F16"], "preTokenizer": "llama-bpe"});
     let failure = quantised(tools(), tempfile::tempdir().unwrap().path(), &wrong).unwrap_err();
     assert!(failure.code == "tier-unusable" && failure.message.contains("other tokens"), "{failure:?}");
+}
+
+/// The tiny model with a chat template.
+fn templated(folder: &Path, template: &str) {
+    for entry in fs::read_dir(tiny()).unwrap().map(|entry| entry.unwrap().path()) {
+        fs::copy(&entry, folder.join(entry.file_name().unwrap())).unwrap();
+    }
+    let settings = folder.join("tokenizer_config.json");
+    let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&settings).unwrap()).unwrap();
+    config["chat_template"] = template.into();
+    fs::write(&settings, config.to_string()).unwrap();
+}
+
+#[test]
+fn a_tier_with_a_chat_template_must_answer_through_it() {
+    let Some(programs) = aw_testkit::llama_cpp() else { return };
+    let config = json!({"format": "gguf", "quantTypes": ["Q8_0"]});
+    let made = |template: &str| {
+        let (folder, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        templated(folder.path(), template);
+        let tools = Tools { llama_cpp: Some(programs.clone()), ..Tools::default() };
+        quantised_from(folder.path(), tools, out.path(), &config)
+    };
+    let turns = "{% for message in messages %}# {{ message['role'] }}\n{{ message['content'] | trim }}\n{% endfor %}\
+                 {% if add_generation_prompt %}# assistant\n{% endif %}";
+    let smoke = &made(turns).unwrap().measurements["tiers"]["Q8_0"]["smoke"];
+    assert_eq!(smoke["template"], json!("answered"), "{smoke}");
+    for (template, said) in [
+        ("{% for message in messages %}hello{% endfor %}", "does not hold the user's message"),
+        ("{{ raise_exception('only Mallory may speak') }}", "only Mallory may speak"),
+        ("{% for message in messages %}", "template"),
+    ] {
+        let failure = made(template).unwrap_err();
+        assert!(failure.code == "tier-unusable" && failure.message.contains(said), "{template}: {failure:?}");
+    }
 }
 
 #[test]
