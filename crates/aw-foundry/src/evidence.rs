@@ -77,6 +77,15 @@ pub fn gather(
     Ok(evidence)
 }
 
+/// The corpora that a document declares, to calibrate or to evaluate, and that are there: id and file, each file once. `folder` is where
+/// their paths start.
+pub fn corpora_at_hand(document: &Document, folder: &Path) -> Vec<(String, PathBuf)> {
+    let members = ["calibrationCorpora", "evaluationCorpora"];
+    let all = members.into_iter().flat_map(|member| declared(document.node(), member, folder));
+    let by_file: BTreeMap<PathBuf, String> = all.map(|(id, file)| (file, id)).collect();
+    by_file.into_iter().map(|(file, id)| (id, file)).collect()
+}
+
 /// What verifying a folder found, in words.
 fn verified(verification: &Verification) -> Verified {
     let told = |finding: &Finding| match &finding.file {

@@ -23,7 +23,7 @@ mod worker;
 pub use bundle::{BundleError, CheckOptions, CheckedFolder, ListedFolder, check_folder, list_folder};
 pub use error::{PlanError, RunError, VerifyError};
 pub use events::Event;
-pub use evidence::{EvidenceError, EvidenceOptions, gather};
+pub use evidence::{EvidenceError, EvidenceOptions, corpora_at_hand, gather};
 pub use plan::{Cached, Plan, PlannedFile, SourceState, Step, plan};
 pub use run::{Run, RunOptions, Signer, StageReport, WorkerCommand, run};
 pub use verify::{FolderVerdict, verify_folder};

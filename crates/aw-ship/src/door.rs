@@ -4,6 +4,7 @@ use std::path::Path;
 
 use aw_alloy::artifact::Artifact;
 use aw_alloy::keys::{PublicKey, SecretKey, Signature};
+use aw_domain::Registry;
 use aw_line::{Entry, Outcome};
 use serde_json::{Map, Value, json};
 
@@ -30,6 +31,8 @@ pub struct Door<'a> {
     pub trusted: &'a [PublicKey],
     /// The folder that declared corpora start from, where it is not the bundle's own.
     pub corpora: Option<&'a Path>,
+    /// The domains: what speaks against an artifact of theirs, and what its card must be.
+    pub registry: &'a Registry,
     /// Threads to hash with.
     pub threads: usize,
     /// Says whether the recipe of an artifact is there.
@@ -115,7 +118,7 @@ impl Door<'_> {
     /// [`ShipError`].
     pub fn approve(&self, bundle: &Bundle, approver: &str, reason: Option<&str>) -> Result<(Approval, Decision), ShipError> {
         let _held = bundle.lock()?;
-        let examined = examine(bundle, self.trusted, self.corpora, self.threads)?;
+        let examined = examine(bundle, self.registry, self.trusted, self.corpora, self.threads)?;
         let refused = |reason: String| ShipError::Bundle { path: bundle.shown(), reason };
         let path = bundle.sidecar("approval");
         let provenance = (self.resolve)(&examined.contents.artifact).map_err(refused)?;
@@ -131,7 +134,7 @@ impl Door<'_> {
     }
 
     fn decide(&self, bundle: &Bundle) -> Result<(Examined, Decision, Option<Approval>), ShipError> {
-        let examined = examine(bundle, self.trusted, self.corpora, self.threads)?;
+        let examined = examine(bundle, self.registry, self.trusted, self.corpora, self.threads)?;
         let provenance = (self.resolve)(&examined.contents.artifact);
         let provenance = provenance.map_err(|reason| ShipError::Bundle { path: bundle.shown(), reason })?;
         let (standing, approval) = standing(bundle, &examined.contents, self.approvers)?;

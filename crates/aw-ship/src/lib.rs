@@ -9,6 +9,7 @@
 //! The foundry and line, sections 2.5, 3.6, 3.7, 4, 5 and 7.
 
 mod approval;
+mod branding;
 mod bundle;
 mod contents;
 mod decision;
@@ -21,6 +22,7 @@ mod publish;
 mod receipt;
 mod refusal;
 mod safety;
+mod secrets;
 mod signed;
 mod target;
 

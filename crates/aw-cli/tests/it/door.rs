@@ -18,7 +18,7 @@ fn finished() -> Yard {
             &format!(
                 "name: {name}\nversion: 1.0.0\nlicense: apache-2.0\ndomains: [codegen]\n\
                  source: {{baseModel: reference.ttl, architecture: text/turtle}}\n\
-                 stages:\n  - {{type: read-ontology}}\n  - {{type: generate, profile: wire}}\n"
+                 stages:\n  - {{type: read-ontology}}\n  - {{type: generate, profile: wire, targets: [jsonschema, openapi]}}\n  - {{type: smoke-compile}}\n"
             ),
         );
         yard.run(&["add", &format!("{name}.yaml")]).ends(0);
@@ -61,7 +61,7 @@ fn what_a_line_finished_waits_is_approved_and_goes_and_what_was_tampered_with_sh
     assert_eq!(yard.outcomes("contracts-1.0.0").len(), 4);
 
     let artifact = yard.path("work/tampered-1.0.0/artifact");
-    let code = aw_testkit::files(&artifact).into_keys().find(|path| path.ends_with(".ts")).unwrap();
+    let code = aw_testkit::files(&artifact).into_keys().find(|path| path.starts_with("generated/jsonschema/")).unwrap();
     let mut text = fs::read(artifact.join(&code)).unwrap();
     text.extend_from_slice(b"// one more\n");
     fs::write(artifact.join(&code), text).unwrap();

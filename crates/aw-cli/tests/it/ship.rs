@@ -24,7 +24,7 @@ fn contracts(approved: bool) -> Bench {
         "recipe.yaml",
         "name: contracts\nversion: 1.0.0\nlicense: apache-2.0\ndomains: [codegen]\n\
          source: {baseModel: reference.ttl, architecture: text/turtle}\n\
-         stages:\n  - {type: read-ontology}\n  - {type: generate, profile: wire}\n",
+         stages:\n  - {type: read-ontology}\n  - {type: generate, profile: wire, targets: [jsonschema, openapi]}\n  - {type: smoke-compile}\n",
     );
     bench.run(&["run", "recipe.yaml", "--out", "made"]).ends(0);
     if approved {

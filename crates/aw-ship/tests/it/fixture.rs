@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use aw_alloy::artifact::{Artifact, Forged};
 use aw_alloy::chain::{CHAIN_FORMAT, Chain, ChainSource, Link, replay, stage_key};
@@ -9,6 +10,7 @@ use aw_alloy::digest::{Digest, LinkDigest};
 use aw_alloy::keys::{PublicKey, SecretKey};
 use aw_alloy::recipe::{Notation, Recipe, StageSchema, Vocabulary};
 use aw_alloy::tree::{Tree, TreeEntry, TreePath};
+use aw_domain::{Domain, Objection, Registry, StageType};
 use aw_line::Root;
 use aw_line::node::NodeFile;
 use aw_ship::{Bundle, Door, Policy, Provenance, Publisher, ShipError, Shipped, Step, Target, publisher};
@@ -32,12 +34,42 @@ impl Vocabulary for Open {
         StageSchema::Found(json!({"type": "object"}))
     }
     fn root_members(&self, _: &[String]) -> Vec<(String, Value)> {
-        ["acceptanceCriteria", "license"].map(|name| (name.to_owned(), json!({}))).to_vec()
+        ["acceptanceCriteria", "license", "evaluationCorpora"].map(|name| (name.to_owned(), json!({}))).to_vec()
     }
     fn type_byte(&self, _: &str) -> Option<u8> {
         None
     }
 }
+
+/// What the vocabulary's domain knows.
+struct OpenDomain {
+    card: Option<String>,
+    objections: Vec<Objection>,
+}
+
+impl Domain for OpenDomain {
+    fn id(&self) -> &str {
+        "open"
+    }
+    fn version(&self) -> &str {
+        "1"
+    }
+    fn type_byte(&self) -> u8 {
+        0xff
+    }
+    fn stage_types(&self) -> Vec<StageType> {
+        Vec::new()
+    }
+    fn card(&self, artifact: &Artifact) -> Option<String> {
+        self.card.clone().filter(|_| artifact.name() == NAME)
+    }
+    fn objections(&self, _: &Artifact) -> Vec<Objection> {
+        self.objections.clone()
+    }
+}
+
+/// The card of the artifact.
+pub const CARD: &str = "# compact\n";
 
 /// What an artifact is made with.
 #[derive(Clone)]
@@ -47,6 +79,12 @@ pub struct Making {
     pub meets: bool,
     pub license: &'static str,
     pub version: &'static str,
+    /// The card it is sealed with.
+    pub card: Option<&'static str>,
+    /// The version of the program that made it.
+    pub program: &'static str,
+    /// Further members of the recipe.
+    pub members: &'static str,
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
@@ -61,7 +99,16 @@ impl Default for Making {
             ("model/empty.txt", Vec::new()),
         ];
         let files = files.map(|(name, bytes)| (name.to_owned(), bytes)).into();
-        Self { criteria: true, meets: true, license: "apache-2.0", version: "1.0.0", files }
+        Self {
+            criteria: true,
+            meets: true,
+            license: "apache-2.0",
+            version: "1.0.0",
+            card: Some(CARD),
+            program: "1",
+            members: "",
+            files,
+        }
     }
 }
 
@@ -81,8 +128,8 @@ fn entry(path: &str, content: &[u8]) -> TreeEntry {
 pub fn make(folder: &Path, making: &Making) -> Artifact {
     let criteria = if making.criteria { "acceptanceCriteria: {integrity: {modelHashRequired: true}}\n" } else { "" };
     let text = format!(
-        "name: {NAME}\nversion: {}\nlicense: {:?}\ndescription: small\n{criteria}source: {{baseModel: clay, architecture: olmoe}}\nstages:\n  - {{type: fire}}\n",
-        making.version, making.license
+        "name: {NAME}\nversion: {}\nlicense: {:?}\ndescription: small\n{criteria}{}source: {{baseModel: clay, architecture: olmoe}}\nstages:\n  - {{type: fire}}\n",
+        making.version, making.license, making.members
     );
     let recipe = Recipe::read(text.as_bytes(), Notation::Yaml, &Open).unwrap();
     let clay = Tree::new(vec![entry("clay", b"clay")]).unwrap();
@@ -121,15 +168,14 @@ pub fn make(folder: &Path, making: &Making) -> Artifact {
         output: after.root(),
         chain: Chain { format: CHAIN_FORMAT.into(), source, links: vec![link] },
         forged_at: "2026-11-20T10:00:00Z",
-        code: json!({"runner": "test", "version": "1", "binaryHash": "sha256:00"}),
+        code: json!({"runner": "test", "version": making.program, "binaryHash": "sha256:00"}),
         learned: learned.as_object().unwrap().clone(),
     };
-    let card = format!("# {NAME}\n");
-    let artifact = Artifact::assemble(forged).unwrap().seal(Some(card.as_bytes()), &key);
+    let artifact = Artifact::assemble(forged).unwrap().seal(making.card.map(str::as_bytes), &key);
     let mut files = making.files.clone();
     files.insert("source/clay".into(), b"clay".to_vec());
     files.insert("records/00-fire/log.json".into(), b"ok".to_vec());
-    files.insert("README.md".into(), card.into_bytes());
+    files.extend(making.card.map(|card| ("README.md".to_owned(), card.into())));
     files.insert(format!("{NAME}.alloy.json"), artifact.to_bytes());
     aw_testkit::write_files(folder, &files);
     artifact
@@ -170,12 +216,29 @@ pub struct Shop {
     pub approvers: Vec<PublicKey>,
     pub trusted: Vec<PublicKey>,
     pub resolves: bool,
+    /// What the artifact's domain renders.
+    pub card: Option<String>,
+    /// What it has against every artifact.
+    pub objections: Vec<Objection>,
+    /// Whether the domain is registered at all.
+    pub known: bool,
+    pub corpora: Option<PathBuf>,
 }
 
 impl Default for Shop {
     fn default() -> Self {
         let approvers = vec![door_key().public()];
-        Self { key: door_key(), policy: Policy::Automatic, approvers, trusted: vec![], resolves: true }
+        Self {
+            key: door_key(),
+            policy: Policy::Automatic,
+            approvers,
+            trusted: vec![],
+            resolves: true,
+            card: Some(CARD.to_owned()),
+            objections: vec![],
+            known: true,
+            corpora: None,
+        }
     }
 }
 
@@ -186,12 +249,19 @@ impl Shop {
             let found = artifact.text("recipeId").filter(|_| self.resolves);
             Ok(found.map_or_else(missing, |id| Provenance::Resolves { digest: Digest::of(id.as_bytes()) }))
         };
+        let mut registry = Registry::new();
+        if self.known {
+            let domain = OpenDomain { card: self.card.clone(), objections: self.objections.clone() };
+            registry.register(Arc::new(domain), "test").unwrap();
+            registry.set_default(&["open"]).unwrap();
+        }
         let door = Door {
             key: &self.key,
             policy: self.policy,
             approvers: &self.approvers,
             trusted: &self.trusted,
-            corpora: None,
+            corpora: self.corpora.as_deref(),
+            registry: &registry,
             threads: 2,
             resolve: &resolve,
             now: &|| "2026-11-21T12:00:00Z".to_owned(),

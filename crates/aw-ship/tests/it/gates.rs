@@ -4,6 +4,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use aw_alloy::keys::SecretKey;
+use aw_domain::Objection;
 use aw_ship::{Bundle, Judgement, Policy, ShipError, Shipped};
 use aw_testkit::files;
 
@@ -128,9 +129,6 @@ fn what_runs_when_it_is_opened_refuses() {
         let bundle = made(folder.path(), &making);
         assert_eq!(refused(folder.path(), &Shop::default(), &bundle), [rule], "{name}");
     }
-    let folder = tempfile::tempdir().unwrap();
-    let bundle = made(folder.path(), &Making { license: "", ..Making::default() });
-    assert_eq!(refused(folder.path(), &Shop::default(), &bundle), ["safety/license"]);
 }
 
 fn shipped(shop: &Shop, bundle: &Bundle, folder: &Path) -> Shipped {
@@ -200,4 +198,91 @@ fn what_is_no_artifact_is_no_bundle() {
     let place = folder.path().join("file");
     std::fs::write(&place, "x").unwrap();
     assert!(matches!(Bundle::of_folder(&place), Err(ShipError::Bundle { .. })));
+}
+
+#[test]
+fn a_license_that_keeps_everything_refuses() {
+    for license in ["", "All rights reserved.", "UNLICENSED"] {
+        let folder = tempfile::tempdir().unwrap();
+        let bundle = made(folder.path(), &Making { license, ..Making::default() });
+        assert_eq!(refused(folder.path(), &Shop::default(), &bundle), ["safety/license"], "{license}");
+    }
+}
+
+/// A token's form, put together so that no scanner takes this file for a leak.
+fn token() -> String {
+    format!("hf_{}", "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3h")
+}
+
+#[test]
+fn secrets_in_files_and_corpora_refuse_and_are_told_without_being_shown() {
+    let message = |folder: &Path, shop: &Shop, bundle: &Bundle| {
+        assert!(refused(folder, shop, bundle).contains(&"safety/no-secrets".to_owned()));
+        let shipped = shop.look(bundle, &[]).unwrap();
+        let record = String::from_utf8(shipped.decision.to_bytes()).unwrap();
+        assert!(!record.contains("aB3dE6"), "{record}");
+        let all = shipped.decision.reasons.into_iter();
+        let told: Vec<String> = all.filter(|reason| reason.rule == "no-secrets").map(|reason| reason.message).collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        told[0].clone()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut making = Making::default();
+    making.files.insert("evaluation/samples.jsonl".into(), format!("{{\"text\": \"x\\n{}\"}}\n", token()).into_bytes());
+    let told = message(folder.path(), &Shop::default(), &made(folder.path(), &making));
+    assert!(told.contains("`evaluation/samples.jsonl`") && told.contains("byte 13") && told.contains("Hugging Face"), "{told}");
+
+    let members = "evaluationCorpora: [{id: held-out, path: corpora/a.jsonl}]\n";
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = made(folder.path(), &Making { members, ..Making::default() });
+    let corpora = folder.path().join("beside");
+    let line = format!("{{\"text\": \"{}\"}}\n", token());
+    aw_testkit::write_files(&corpora, &[("corpora/a.jsonl".to_owned(), line.into_bytes())].into());
+    let shop = Shop { corpora: Some(corpora), ..Shop::default() };
+    let told = message(folder.path(), &shop, &bundle);
+    assert!(told.contains("the corpus `held-out`") && told.contains("byte 10"), "{told}");
+    // Where the corpus is not at hand, this does not speak against it.
+    let rules = rules(&Shop::default().look(&bundle, &[]).unwrap());
+    assert!(!rules.contains(&"safety/no-secrets".to_owned()), "{rules:?}");
+}
+
+#[test]
+fn a_card_that_is_not_what_is_rendered_refuses() {
+    let of = |making: Making, shop: Shop| {
+        let folder = tempfile::tempdir().unwrap();
+        let bundle = made(folder.path(), &making);
+        let rules = refused(folder.path(), &shop, &bundle);
+        let message = shop.look(&bundle, &[]).unwrap().decision.reasons[0].message.clone();
+        (rules, message)
+    };
+    let written = Making { card: Some("# compact\n\nThe best model there is.\n"), ..Making::default() };
+    let (rules, message) = of(written.clone(), Shop::default());
+    assert_eq!(rules, ["branding/card-rendered"]);
+    assert!(message.contains("`README.md`") && message.contains("made by version 1, this is"), "{message}");
+    let (rules, message) = of(Making { program: env!("CARGO_PKG_VERSION"), ..written }, Shop::default());
+    assert_eq!(rules, ["branding/card-rendered"]);
+    assert!(!message.contains("made by version"), "{message}");
+    let (rules, _) = of(Making { card: None, ..Making::default() }, Shop::default());
+    assert_eq!(rules, ["branding/card-present"]);
+    let (rules, _) = of(Making::default(), Shop { card: None, ..Shop::default() });
+    assert_eq!(rules, ["branding/card-rendered"], "a card that no domain renders");
+    let declared = Making { members: "domains: [open]\n", ..Making::default() };
+    let (rules, message) = of(declared, Shop { known: false, ..Shop::default() });
+    assert_eq!(rules, ["branding/domain-known"], "{message}");
+    // Domains without a card have artifacts without one.
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = made(folder.path(), &Making { card: None, ..Making::default() });
+    let shop = Shop { card: None, ..Shop::default() };
+    assert_eq!(shop.look(&bundle, &[]).unwrap().decision.judgement, Judgement::Ship);
+}
+
+#[test]
+fn what_its_domain_has_against_it_refuses() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = made(folder.path(), &Making::default());
+    let objections = vec![Objection::deployment("tier-tried", "`gguf/compact-Q8_0.gguf`: nobody saw it load")];
+    let shop = Shop { objections, ..Shop::default() };
+    assert_eq!(refused(folder.path(), &shop, &bundle), ["deployment/tier-tried"]);
+    let error = shop.with(&|_| true, |door| door.approve(&bundle, "Ada", None)).unwrap_err();
+    assert!(error.to_string().contains("deployment/tier-tried"), "{error}");
 }

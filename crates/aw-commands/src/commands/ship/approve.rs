@@ -92,6 +92,7 @@ fn run(environment: &Environment, parameters: Parameters, surface: &Surface<'_>)
         approvers: &[key.public()],
         trusted: &trusted_keys(&parameters.key, "key")?,
         corpora: parameters.corpora.as_deref(),
+        registry: environment.registry(),
         threads: threads(parameters.threads),
         resolve: &|artifact| resolve(environment, artifact),
         now: &now,
