@@ -4,9 +4,13 @@
 //! While a hook is in place nothing is really synced: the hook knows what was not, and takes it back itself to play a power cut,
 //! thousands of times.
 
+mod power;
+
 use std::cell::RefCell;
 use std::io;
 use std::sync::OnceLock;
+
+pub use power::{Played, play, wrote};
 
 use crate::Step;
 

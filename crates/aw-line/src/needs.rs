@@ -234,7 +234,7 @@ fn transfer_seconds(needs: &Needs, file: &NodeFile, root: &Path) -> Option<f64> 
     let read = match needs.read_bytes {
         0 => Some(0.0),
         bytes => {
-            let holds = |tier: &&crate::node::Cold| needs.source.starts_with(root.join(&tier.path));
+            let holds = |tier: &&crate::node::Cold| needs.source.starts_with(tier.folder(root));
             match file.storage.cold.iter().find(holds) {
                 Some(tier) => speed(tier.read_mb_per_sec).map(|speed| mb(bytes) / speed),
                 // The hot tier declares no speed: its time is in what the stages say.

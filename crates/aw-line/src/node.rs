@@ -411,7 +411,18 @@ impl NodeTable {
     }
 }
 
+/// A path as the node file has it, from the line's folder on; `.` is that folder and no part of the path.
+fn below(root: &Path, path: &Path) -> PathBuf {
+    root.join(path).components().collect()
+}
+
 impl Hot {
+    /// The folder, for the line in `root`.
+    #[must_use]
+    pub fn folder(&self, root: &Path) -> PathBuf {
+        below(root, &self.path)
+    }
+
     /// Free space that is to stay, in bytes.
     pub fn min_free_bytes(&self) -> u64 {
         bytes(self.min_free_gb)
@@ -419,6 +430,12 @@ impl Hot {
 }
 
 impl Cold {
+    /// The folder, for the line in `root`.
+    #[must_use]
+    pub fn folder(&self, root: &Path) -> PathBuf {
+        below(root, &self.path)
+    }
+
     /// Free space that is to stay, in bytes.
     pub fn min_free_bytes(&self) -> u64 {
         self.min_free_gb.map_or(0, bytes)

@@ -6,87 +6,16 @@
 //! the store. What was acknowledged must be there; nothing may be there that is not what its name says.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs;
-use std::io;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use aw_alloy::digest::{Digest, StageKey, TreeRoot};
 use aw_alloy::tree::Tree;
-use aw_disk::Step;
+use aw_disk::faults::{play, wrote};
 
 use crate::{Kept, KeptId, Link, Manifest, Needs, StageRecords, StageState, Store, Writer};
-
-#[derive(Default)]
-struct World {
-    stop_at: Option<usize>,
-    steps: usize,
-    stopped: bool,
-    /// Files whose content is not on the disk.
-    dirty: BTreeSet<PathBuf>,
-    /// Renames that are not on the disk, oldest first; only those that replaced nothing can be taken back here.
-    renames: Vec<(PathBuf, PathBuf)>,
-}
-
-thread_local! {
-    static WORLD: RefCell<World> = RefCell::default();
-}
-
-fn step(step: Step<'_>) -> io::Result<()> {
-    WORLD.with_borrow_mut(|world| {
-        let is_change = matches!(step, Step::Create(_) | Step::Sync(_) | Step::Rename(..) | Step::Remove(_));
-        if is_change && !world.stopped {
-            world.stopped = world.stop_at == Some(world.steps);
-            world.steps += 1;
-        }
-        if world.stopped {
-            return Err(io::Error::other("the world has stopped"));
-        }
-        world.note(&step);
-        Ok(())
-    })
-}
-
-impl World {
-    fn note(&mut self, step: &Step<'_>) {
-        match *step {
-            Step::Write(path) => drop(self.dirty.insert(path.to_owned())),
-            Step::Synced(path) => {
-                self.dirty.remove(path);
-                self.renames.retain(|(_, to)| to.parent() != Some(path));
-            }
-            Step::Rename(from, to) if to.symlink_metadata().is_err() => self.renames.push((from.to_owned(), to.to_owned())),
-            Step::Renamed(from, to) => {
-                // Also what is inside, when it is a folder.
-                let moved = |path: PathBuf| {
-                    path.strip_prefix(from)
-                        .map(|rest| if rest.as_os_str().is_empty() { to.to_owned() } else { to.join(rest) })
-                        .unwrap_or(path)
-                };
-                self.dirty = std::mem::take(&mut self.dirty).into_iter().map(moved).collect();
-            }
-            _ => {}
-        }
-    }
-
-    fn cut_power(&self, undo_renames: bool) {
-        for path in &self.dirty {
-            if let Ok(meta) = path.symlink_metadata() {
-                use std::os::unix::fs::PermissionsExt;
-                fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
-                fs::OpenOptions::new().write(true).open(path).unwrap().set_len(meta.len() / 2).unwrap();
-            }
-        }
-        for (from, to) in self.renames.iter().rev().filter(|_| undo_renames) {
-            if to.symlink_metadata().is_ok() && from.parent().is_some_and(Path::is_dir) {
-                fs::rename(to, from).unwrap();
-            }
-        }
-    }
-}
 
 /// What the work has been told is done, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,7 +53,7 @@ fn put(writer: &Writer, files: &[(&str, &str)]) -> Result<Needs, Box<dyn Error>>
         fs::create_dir_all(folder.join(path).parent().unwrap())?;
         fs::write(folder.join(path), text)?;
         // A stage does not sync what it writes.
-        WORLD.with_borrow_mut(|world| world.dirty.insert(folder.join(path)));
+        wrote(&folder.join(path));
     }
     let tree = writer.adopt_folder(&folder, 1, &mut |_| ControlFlow::Continue(()))?;
     assert_eq!(tree, tree_of(files));
@@ -214,21 +143,17 @@ fn look(home: &Path, done: Done) {
 fn run_until(stop_at: Option<usize>, undo_renames: bool) -> usize {
     // Nothing here needs a real disk, and syncing one a hundred thousand times is slow.
     let home = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-    WORLD.set(World { stop_at, ..World::default() });
-    let _watched = aw_disk::faults::watch_thread(step);
     let mut done = Done::Nothing;
-    let result = work(home.path(), &mut done);
-    let world = WORLD.take();
-    assert_eq!(result.is_err(), world.stopped, "{result:?}");
-    world.cut_power(undo_renames);
+    let (result, played) = play(stop_at, || work(home.path(), &mut done));
+    assert_eq!(result.is_err(), played.stopped, "{result:?}");
+    played.cut_power(undo_renames).unwrap();
     look(home.path(), done);
     // The work can be done again on what is left, to its end.
     let _ = fs::remove_dir_all(home.path().join("exported"));
-    let again = work(home.path(), &mut { Done::Nothing });
+    let (again, _) = play(None, || work(home.path(), &mut { Done::Nothing }));
     assert!(again.is_ok(), "{again:?}");
-    assert!(!WORLD.take().stopped);
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 2, "beside the store is only the export, nothing half-made");
-    world.steps
+    played.steps
 }
 
 #[test]

@@ -91,7 +91,7 @@ pub fn evict(
     options: Options<'_>,
     log: &mut dyn FnMut(&Evicted) -> Result<(), String>,
 ) -> Disk<Done> {
-    let hot = scene.root.join(&scene.file.storage.hot.path);
+    let hot = scene.file.storage.hot.folder(scene.root);
     let floor = scene.file.storage.hot.min_free_bytes();
     let (before, _) = fullness(&hot)?;
     let mut cleaner = Cleaner { scene, tiers: Vec::new() };
@@ -174,7 +174,7 @@ impl Cleaner<'_> {
 
     /// The folder of this node on a tier, when the tier is there and has room.
     fn room(&self, tier: &Cold, bytes: u64) -> Result<PathBuf, String> {
-        let path = self.scene.root.join(&tier.path);
+        let path = tier.folder(self.scene.root);
         let told = |error: std::io::Error| format!("`{}` cannot be used: {error}", path.display());
         let (there, here) = (fs::metadata(&path).map_err(told)?, fs::symlink_metadata(self.work()).map_err(told)?);
         if !there.is_dir() {

@@ -5,11 +5,9 @@
 //! whole version, and the same command, given again, must come to the end it would have come to.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use aw_alloy::keys::SecretKey;
 
@@ -17,86 +15,22 @@ use super::consumer::{Active, Consumer, ConsumerError, Settings};
 use super::{Artifact, ArtifactStore, Contents, Directory, Shelf as _, ShelfStore, TargetContents, Trust, fetch, verify};
 use crate::model::Model;
 use crate::smoke::Smoke;
-use aw_disk::Step;
-
-#[derive(Default)]
-struct World {
-    stop_at: Option<usize>,
-    steps: usize,
-    stopped: bool,
-    dirty: BTreeSet<PathBuf>,
-    renames: Vec<(PathBuf, PathBuf)>,
-}
-
-thread_local! {
-    static WORLD: RefCell<World> = RefCell::default();
-}
-
-fn step(step: Step<'_>) -> io::Result<()> {
-    WORLD.with_borrow_mut(|world| {
-        let is_change = matches!(step, Step::Create(_) | Step::Sync(_) | Step::Rename(..) | Step::Remove(_));
-        if is_change && !world.stopped {
-            world.stopped = world.stop_at == Some(world.steps);
-            world.steps += 1;
-        }
-        if world.stopped {
-            return Err(io::Error::other("the world has stopped"));
-        }
-        world.note(&step);
-        Ok(())
-    })
-}
-
-impl World {
-    fn note(&mut self, step: &Step<'_>) {
-        match *step {
-            Step::Write(path) => drop(self.dirty.insert(path.to_owned())),
-            Step::Synced(path) => {
-                self.dirty.remove(path);
-                self.renames.retain(|(_, to)| to.parent() != Some(path));
-            }
-            Step::Rename(from, to) if to.symlink_metadata().is_err() => self.renames.push((from.to_owned(), to.to_owned())),
-            Step::Renamed(from, to) => {
-                let moved = |path: PathBuf| match path.strip_prefix(from) {
-                    Ok(rest) if rest.as_os_str().is_empty() => to.to_owned(),
-                    Ok(rest) => to.join(rest),
-                    Err(_) => path,
-                };
-                self.dirty = std::mem::take(&mut self.dirty).into_iter().map(moved).collect();
-            }
-            _ => {}
-        }
-    }
-
-    fn cut_power(&self, undo_renames: bool) {
-        for path in self.dirty.iter().filter(|path| path.is_file()) {
-            let length = fs::metadata(path).unwrap().len();
-            fs::OpenOptions::new().write(true).open(path).unwrap().set_len(length / 2).unwrap();
-        }
-        for (from, to) in self.renames.iter().rev().filter(|_| undo_renames) {
-            if to.symlink_metadata().is_ok() && from.parent().is_some_and(Path::is_dir) {
-                fs::rename(to, from).unwrap();
-            }
-        }
-    }
-}
+use aw_disk::faults::play;
 
 /// Runs work that is gone before its n-th change, for every n and both kinds of power cut; `check` looks at what is left.
 fn at_every_step<T>(prepare: impl Fn() -> T, work: impl Fn(&T) -> bool, check: impl Fn(&T, usize)) {
-    let _watched = aw_disk::faults::watch_thread(step);
     for undo_renames in [false, true] {
         for stop_at in 0.. {
             let place = prepare();
-            WORLD.set(World { stop_at: Some(stop_at), ..World::default() });
-            let done = work(&place);
-            let world = WORLD.take();
-            if !world.stopped {
+            let (done, played) = play(Some(stop_at), || work(&place));
+            if !played.stopped {
                 assert!(done && stop_at > 2, "the work is not done, or changes nothing");
                 break;
             }
             assert!(!done, "the work says it is done when it was stopped at step {stop_at}");
-            world.cut_power(undo_renames);
-            check(&place, stop_at);
+            played.cut_power(undo_renames).unwrap();
+            // Given again, nothing is really synced either.
+            play(None, || check(&place, stop_at));
         }
     }
 }

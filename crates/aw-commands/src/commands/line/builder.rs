@@ -45,7 +45,7 @@ impl Forge<'_> {
     }
 
     fn make_room(&self) -> Result<(), Report> {
-        let hot = self.root.folder().join(&self.file.storage.hot.path);
+        let hot = self.file.storage.hot.folder(self.root.folder());
         let floor = self.file.storage.hot.min_free_bytes();
         let (percent, free) = fullness(&hot).map_err(super::support::disk)?;
         if percent <= FULL_PERCENT && free >= floor {

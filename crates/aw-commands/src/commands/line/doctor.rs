@@ -206,7 +206,7 @@ fn workers(root: &Root, checks: &mut Vec<Check>) {
 fn disks(root: &Root, file: &NodeFile, checks: &mut Vec<Check>) {
     use std::os::unix::fs::MetadataExt;
     let device = |path: &std::path::Path| std::fs::metadata(path).map(|meta| meta.dev());
-    let hot = root.folder().join(&file.storage.hot.path);
+    let hot = file.storage.hot.folder(root.folder());
     let work = root.folder().join("work");
     match (device(&hot), device(&work)) {
         (Err(error), _) => checks.push(broken("hot", format!("`{}`: {error}", hot.display()), "name a folder that is there")),
@@ -235,7 +235,7 @@ fn cold(root: &Root, tier: &Cold, checks: &mut Vec<Check>) {
         checks.push(note(&tier.name, "an object store; work is not moved there".into(), "name a file system as well"));
         return;
     }
-    let path = root.folder().join(&tier.path);
+    let path = tier.folder(root.folder());
     let same = |meta: &std::fs::Metadata| std::fs::metadata(root.folder()).is_ok_and(|root| root.dev() == meta.dev());
     match std::fs::metadata(&path) {
         Err(error) => {

@@ -31,7 +31,7 @@ pub(super) fn surroundings<'a>(environment: &Environment, root: &'a Root, file: 
         (Some(total), Some(limit)) => Some(total.min(limit)),
         (total, limit) => total.or(limit),
     };
-    let hot = root.folder().join(&file.storage.hot.path);
+    let hot = file.storage.hot.folder(root.folder());
     Ok(Node {
         file,
         root: root.folder(),
