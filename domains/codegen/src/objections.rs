@@ -71,6 +71,8 @@ mod tests {
 
     use super::*;
 
+    const NOTHING: [&str; 0] = [];
+
     fn entry(path: &str, content: &str) -> TreeEntry {
         let digest = Digest::of(content.as_bytes());
         TreeEntry { path: TreePath::new(path).unwrap(), digest, bytes: content.len() as u64 }
@@ -110,7 +112,7 @@ mod tests {
     #[test]
     fn each_target_must_have_been_compiled_as_it_is() {
         let passed = || json!({"state": "passed", "tool": "cargo check"});
-        assert_eq!(found(vec![generate("a"), smoke(passed())]), [String::new(); 0]);
+        assert_eq!(found(vec![generate("a"), smoke(passed())]), NOTHING);
         for (rust, why) in [(json!({"state": "skipped"}), "no compiler"), (Value::Null, "nobody compiled it")] {
             let found = found(vec![generate("a"), smoke(rust)]);
             assert!(found.len() == 1 && found[0].starts_with("`rust`") && found[0].contains(why), "{found:?}");
@@ -118,7 +120,7 @@ mod tests {
         assert_eq!(found(vec![generate("a")]).len(), 2, "nobody compiled anything");
         let again = found(vec![generate("a"), smoke(passed()), generate("b")]);
         assert!(again.len() == 1 && again[0].contains("not those that were compiled"), "{again:?}");
-        assert_eq!(found(vec![generate("a"), smoke(passed()), generate("a")]), [String::new(); 0], "the same bytes");
-        assert_eq!(found(vec![]), [String::new(); 0], "nothing generated is nothing to compile");
+        assert_eq!(found(vec![generate("a"), smoke(passed()), generate("a")]), NOTHING, "the same bytes");
+        assert_eq!(found(vec![]), NOTHING, "nothing generated is nothing to compile");
     }
 }

@@ -95,6 +95,8 @@ mod tests {
 
     use super::*;
 
+    const NOTHING: [&str; 0] = [];
+
     fn entry(path: &str, content: &str) -> TreeEntry {
         let digest = Digest::of(content.as_bytes());
         TreeEntry { path: TreePath::new(path).unwrap(), digest, bytes: content.len() as u64 }
@@ -138,14 +140,14 @@ mod tests {
         assert_eq!(found(vec![profile(), eval("safetensors"), prune()]), weights);
         assert_eq!(found(vec![prune(), eval("gguf")]), weights, "llama.cpp computes with other files");
         for computes in [link(EVAL, json!({}), json!({}), &[]), eval("safetensors"), profile()] {
-            assert_eq!(found(vec![prune(), computes]), [String::new(); 0]);
+            assert_eq!(found(vec![prune(), computes]), NOTHING);
         }
         let mut package = link("package", json!({}), json!({}), &[]);
         package.replaces = vec!["model".into()];
         package.carries =
             serde_json::from_value(json!([{"from": "model/model.safetensors", "path": "model.safetensors"}])).unwrap();
         assert_eq!(found(vec![prune(), package.clone()]), ["weights-used `model.safetensors`"]);
-        assert_eq!(found(vec![prune(), eval("safetensors"), package]), [String::new(); 0], "the same bytes in another place");
+        assert_eq!(found(vec![prune(), eval("safetensors"), package]), NOTHING, "the same bytes in another place");
     }
 
     #[test]
@@ -156,8 +158,8 @@ mod tests {
             link("quant", json!({}), json!({"tiers": {"Q8_0": tier}}), &[("gguf/m.gguf", "tier")])
         };
         let of = |quant: Link| found(vec![eval("safetensors"), quant]);
-        assert_eq!(of(quant("tier", smoke("answered"))), [String::new(); 0]);
-        assert_eq!(of(quant("tier", smoke("none"))), [String::new(); 0]);
+        assert_eq!(of(quant("tier", smoke("answered"))), NOTHING);
+        assert_eq!(of(quant("tier", smoke("none"))), NOTHING);
         assert_eq!(of(quant("tier", smoke("not tried"))), ["template-answers `gguf/m.gguf`"]);
         for nothing in [Value::Null, json!({}), json!({"runtime": "llama.cpp"}), smoke("perhaps"), json!({"template": "none"})] {
             assert_eq!(of(quant("tier", nothing)), ["tier-tried `gguf/m.gguf`"]);
@@ -166,6 +168,6 @@ mod tests {
         let foreign = |path: &str| link("package", json!({}), json!({}), &[(path, "x")]);
         assert_eq!(found(vec![eval("safetensors"), foreign("b.gguf")]), ["tier-tried `b.gguf`"]);
         // Matrices of importance are no models.
-        assert_eq!(found(vec![eval("safetensors"), foreign("importance/code/imatrix.gguf")]), [String::new(); 0]);
+        assert_eq!(found(vec![eval("safetensors"), foreign("importance/code/imatrix.gguf")]), NOTHING);
     }
 }

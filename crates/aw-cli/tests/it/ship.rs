@@ -71,6 +71,21 @@ fn what_states_no_criteria_waits_for_a_person_and_then_goes() {
 }
 
 #[test]
+fn contracts_that_nobody_compiled_do_not_go_and_nobody_can_approve_them() {
+    let bench = contracts(false);
+    let recipe = bench.text("recipe.yaml").replace("  - {type: smoke-compile}\n", "").replace("name: contracts", "name: untried");
+    bench.write("untried.yaml", &recipe);
+    bench.run(&["run", "untried.yaml", "--out", "untried"]).ends(0);
+    let refused = bench.run(&["ship", "untried", "--to", "shelf", "--json"]).ends(1).json();
+    let reasons = refused["parts"][0]["decision"]["reasons"].as_array().unwrap();
+    let told: Vec<String> = reasons.iter().map(|it| format!("{}/{}", it["gate"], it["rule"]).replace('"', "")).collect();
+    assert_eq!(told, ["deployment/target-compiles"; 2], "{refused}");
+    assert!(!bench.path("shelf").exists());
+    let error = bench.run(&["approve", "untried", "--as", "Ada"]).ends(3);
+    assert!(error.err.contains("smoke-compile"), "{}", error.err);
+}
+
+#[test]
 fn what_is_asked_wrongly_is_said_before_anything_is_done() {
     let bench = contracts(true);
     for (arguments, said) in [
