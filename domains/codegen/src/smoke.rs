@@ -3,6 +3,13 @@
 //! # Source
 //! Codegen, section 10.
 
+/// What is missing and how to get it.
+macro_rules! installed {
+    ($what:literal) => {
+        concat!($what, ": run `.ci/codegen-tools`, and name its folder in ALLOYWORKS_CODEGEN_TOOLS")
+    };
+}
+
 mod csharp;
 mod documents;
 mod findings;
@@ -106,6 +113,17 @@ impl Toolchain {
             Target::Python => python::smoke(self, emitted),
             Target::Rust => rust::smoke(self, emitted),
             Target::Sql | Target::Bpmn | Target::Cacao | Target::JsonSchema | Target::Openapi => Ok(documents::smoke(emitted)),
+        }
+    }
+
+    /// What has to be installed before files of a target can be compiled, as far as can be told without starting anything.
+    pub fn missing(&self, target: Target) -> Option<&'static str> {
+        match target {
+            Target::Csharp => csharp::find(self).err(),
+            Target::Typescript => typescript::find(self).err(),
+            Target::Python => python::find(self).err(),
+            Target::Rust => rust::find(self).err(),
+            Target::Sql | Target::Bpmn | Target::Cacao | Target::JsonSchema | Target::Openapi => None,
         }
     }
 

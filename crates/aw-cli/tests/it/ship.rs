@@ -86,6 +86,18 @@ fn contracts_that_nobody_compiled_do_not_go_and_nobody_can_approve_them() {
 }
 
 #[test]
+fn a_plan_without_a_compiler_is_refused_unless_the_target_is_named() {
+    let bench = contracts(false);
+    let recipe = bench.text("recipe.yaml").replace("[jsonschema, openapi]", "[csharp, rust, openapi]");
+    bench.write("languages.yaml", &recipe);
+    let refused = bench.run(&["plan", "languages.yaml"]).ends(3);
+    assert!(refused.err.contains("csharp: there is no compiler") && refused.err.contains("`cargo` is not"), "{}", refused.err);
+    assert!(refused.err.contains("ALLOYWORKS_CODEGEN_TOOLS") && !refused.err.contains("openapi:"), "{}", refused.err);
+    bench.write("named.yaml", &recipe.replace("smoke-compile", "smoke-compile, allowUnverified: [csharp, rust]"));
+    bench.run(&["plan", "named.yaml"]).ends(0);
+}
+
+#[test]
 fn what_is_asked_wrongly_is_said_before_anything_is_done() {
     let bench = contracts(true);
     for (arguments, said) in [

@@ -1,6 +1,7 @@
 //! C#: compiled to an assembly against the reference assemblies of .NET.
 
 use std::io;
+use std::path::PathBuf;
 
 use crate::emit::Emitted;
 
@@ -8,10 +9,16 @@ use super::process::run;
 use super::scratch::Scratch;
 use super::{Smoke, Toolchain, findings, skipped, with};
 
-pub(super) fn smoke(toolchain: &Toolchain, emitted: &Emitted) -> io::Result<Smoke> {
+/// The compiler and the folder of its reference assemblies, or what to install.
+pub(super) fn find(toolchain: &Toolchain) -> Result<(PathBuf, PathBuf), &'static str> {
     let installed = || Some((toolchain.tool("csharp/csc")?, toolchain.tool("csharp/references")?));
-    let Some((csc, references)) = toolchain.csharp.clone().or_else(installed) else {
-        return Ok(skipped("a C# 10 compiler and .NET reference assemblies: run `.ci/codegen-tools`"));
+    toolchain.csharp.clone().or_else(installed).ok_or(installed!("a C# 10 compiler and .NET reference assemblies"))
+}
+
+pub(super) fn smoke(toolchain: &Toolchain, emitted: &Emitted) -> io::Result<Smoke> {
+    let (csc, references) = match find(toolchain) {
+        Ok(found) => found,
+        Err(missing) => return Ok(skipped(missing)),
     };
     let scratch = Scratch::with(&toolchain.work, emitted)?;
     let mut assemblies: Vec<_> =

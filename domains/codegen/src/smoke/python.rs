@@ -1,6 +1,7 @@
 //! Python: the module is imported by its path, and has every type.
 
 use std::io;
+use std::path::PathBuf;
 
 use crate::emit::Emitted;
 
@@ -11,10 +12,17 @@ use super::{Finding, Smoke, Toolchain, findings, skipped};
 /// Imports a module; every class must be there, and its annotations must mean something.
 const SCRIPT: &str = include_str!("import.py");
 
+/// The interpreter, or what to install. Whether it has Pydantic is seen when it is run.
+pub(super) fn find(toolchain: &Toolchain) -> Result<PathBuf, &'static str> {
+    let own = toolchain.python.clone().or_else(|| toolchain.tool("python/bin/python"));
+    own.or_else(|| toolchain.program("python3")).ok_or(installed!("Python 3.9 or later with Pydantic 2.11"))
+}
+
 pub(super) fn smoke(toolchain: &Toolchain, emitted: &Emitted) -> io::Result<Smoke> {
-    let python =
-        toolchain.python.clone().or_else(|| toolchain.tool("python/bin/python")).or_else(|| toolchain.program("python3"));
-    let Some(python) = python else { return Ok(skipped("Python 3.9 or later with Pydantic 2.11: run `.ci/codegen-tools`")) };
+    let python = match find(toolchain) {
+        Ok(found) => found,
+        Err(missing) => return Ok(skipped(missing)),
+    };
     let scratch = Scratch::with(&toolchain.work, emitted)?;
     let classes: Vec<&str> =
         emitted.symbols.iter().filter(|symbol| !symbol.name.contains('.')).map(|symbol| symbol.name.as_str()).collect();
@@ -26,7 +34,7 @@ pub(super) fn smoke(toolchain: &Toolchain, emitted: &Emitted) -> io::Result<Smok
         let environment = toolchain.environment.iter().cloned();
         let mut ended = run(&python, arguments, scratch.path(), environment, toolchain.limits)?;
         if !ended.success && ended.text.contains("ModuleNotFoundError: No module named 'pydantic'") {
-            return Ok(skipped("Pydantic 2.11 (Python package `pydantic`): run `.ci/codegen-tools`"));
+            return Ok(skipped(installed!("Pydantic 2.11 (Python package `pydantic`)")));
         }
         if let Some(said) = ended.text.lines().find_map(|line| line.strip_prefix("imported with ")) {
             version = said.to_owned();

@@ -1,6 +1,7 @@
 //! Rust: `cargo check` with serde and serde_json.
 
 use std::io;
+use std::path::PathBuf;
 
 use crate::emit::Emitted;
 
@@ -10,8 +11,16 @@ use super::{Smoke, Toolchain, findings, skipped};
 const MANIFEST: &str = include_str!("rust/manifest.toml");
 const LOCK: &str = include_str!("rust/lock.toml");
 
+/// Cargo, or what to install.
+pub(super) fn find(toolchain: &Toolchain) -> Result<PathBuf, &'static str> {
+    toolchain.program("cargo").ok_or("Rust: `cargo` is not on the path")
+}
+
 pub(super) fn smoke(toolchain: &Toolchain, emitted: &Emitted) -> io::Result<Smoke> {
-    let Some(cargo) = toolchain.program("cargo") else { return Ok(skipped("Rust: `cargo` is not on the path")) };
+    let cargo = match find(toolchain) {
+        Ok(found) => found,
+        Err(missing) => return Ok(skipped(missing)),
+    };
     // One package for every check, so that the libraries are compiled once; one check at a time.
     let package = toolchain.work.join("rust");
     std::fs::create_dir_all(package.join("src"))?;

@@ -1,6 +1,7 @@
 //! TypeScript: `tsc --noEmit`, strict.
 
 use std::io;
+use std::path::PathBuf;
 
 use crate::emit::Emitted;
 
@@ -8,12 +9,18 @@ use super::process::run;
 use super::scratch::Scratch;
 use super::{Smoke, Toolchain, findings, skipped};
 
-pub(super) fn smoke(toolchain: &Toolchain, emitted: &Emitted) -> io::Result<Smoke> {
-    let Some(node) = toolchain.program("node") else { return Ok(skipped("Node.js: `node` is not on the path")) };
+/// Node.js and the folder of packages, or what to install.
+pub(super) fn find(toolchain: &Toolchain) -> Result<(PathBuf, PathBuf), &'static str> {
+    let node = toolchain.program("node").ok_or("Node.js: `node` is not on the path")?;
     let modules = toolchain.node_modules.clone().or_else(|| toolchain.tool("node")).map(|folder| folder.join("node_modules"));
-    let Some(modules) = modules.filter(|folder| folder.join("typescript/lib/tsc.js").is_file() && folder.join("zod").is_dir())
-    else {
-        return Ok(skipped("TypeScript 5.7 and Zod 3.24 (npm packages `typescript` and `zod`): run `.ci/codegen-tools`"));
+    let whole = modules.filter(|folder| folder.join("typescript/lib/tsc.js").is_file() && folder.join("zod").is_dir());
+    Ok((node, whole.ok_or(installed!("TypeScript 5.7 and Zod 3.24 (npm packages `typescript` and `zod`)"))?))
+}
+
+pub(super) fn smoke(toolchain: &Toolchain, emitted: &Emitted) -> io::Result<Smoke> {
+    let (node, modules) = match find(toolchain) {
+        Ok(found) => found,
+        Err(missing) => return Ok(skipped(missing)),
     };
     let modules = modules.canonicalize()?;
     let scratch = Scratch::with(&toolchain.work, emitted)?;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::configurations::{Generate as Config, ProfileName};
 use super::emission;
-use super::{GENERATED, MODEL, SYMBOLS_FILE, config, model, planned_config, refused, written};
+use super::{GENERATED, MODEL, SYMBOLS_FILE, TARGETS, config, model, planned_config, refused, written};
 use crate::diagnostic;
 use crate::emit::{Emitter, Options, Profile, Target};
 use crate::forge::VERSION;
@@ -31,7 +31,10 @@ impl Stage for Generate {
     }
 
     fn plan(&self, request: &PlanRequest<'_>) -> Result<Estimate, Vec<Problem>> {
-        Ok(Estimate { seconds: Some(1.0), memory_bytes: 256 << 20, facts: request.facts.clone(), ..Estimate::default() })
+        let config: Config = config(request.config)?;
+        let mut facts = request.facts.clone();
+        facts[TARGETS] = targets(&config)?.iter().map(|target| target.name()).collect();
+        Ok(Estimate { seconds: Some(1.0), memory_bytes: 256 << 20, facts, ..Estimate::default() })
     }
 
     fn run(&self, stage: &Value, inputs: &Inputs, context: &mut Context<'_>) -> Result<Output, Failure> {

@@ -32,6 +32,8 @@ pub(crate) const GENERATED: &str = "generated";
 const MODEL_FILE: &str = "model/model.json";
 /// The names that generated files declare, by target.
 const SYMBOLS_FILE: &str = "generated/symbols.json";
+/// The planned fact that names the targets that will be generated.
+const TARGETS: &str = "targets";
 /// Most of a model's file that is read, in bytes.
 const MODEL_BYTES_MAX: u64 = 256 << 20;
 

@@ -8,7 +8,7 @@ use aw_domain::{Context, Estimate, Failure, Inputs, Output, PlanRequest, Problem
 use serde_json::{Map, Value, json};
 
 use super::configurations::SmokeCompile as Config;
-use super::{GENERATED, SYMBOLS_FILE, config, planned_config, written};
+use super::{GENERATED, SYMBOLS_FILE, TARGETS, config, planned_config, written};
 use crate::emit::{Emitted, File, Symbol, Target};
 use crate::smoke::{Smoke, Toolchain};
 
@@ -37,6 +37,19 @@ impl Stage for SmokeCompile {
     }
 
     fn plan(&self, request: &PlanRequest<'_>) -> Result<Estimate, Vec<Problem>> {
+        let config: Config = config(request.config)?;
+        let planned = request.facts[TARGETS].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let problems: Vec<Problem> = planned
+            .filter(|name| !config.allow_unverified.iter().any(|allowed| allowed == name))
+            .filter_map(|name| Some((name, self.toolchain.missing(Target::from_name(name)?)?)))
+            .map(|(name, missing)| {
+                let message = format!("{name}: there is no compiler to try it with: {missing}");
+                Problem::new("compiler", "", message).hint("install it, or name the target in `allowUnverified`")
+            })
+            .collect();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         Ok(Estimate { seconds: Some(60.0), memory_bytes: 2 << 30, facts: request.facts.clone(), ..Estimate::default() })
     }
 
